@@ -1,0 +1,1 @@
+"""Floor 3: what a workflow may do to the world."""

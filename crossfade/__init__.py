@@ -1,0 +1,1 @@
+"""Crossfade: move a running system from an old implementation to a new one."""

@@ -1,0 +1,79 @@
+"""What can go wrong, in the words of the domain.
+
+The docstring of a class is its message; an argument is the detail that follows it.
+"""
+
+from inspect import getdoc
+
+
+class CrossfadeError(Exception):
+    """Crossfade refused."""
+
+    def __init__(self, detail: str = "") -> None:
+        self.detail = detail
+        message = (getdoc(type(self)) or "").split("\n", 1)[0]
+        super().__init__(f"{message.removesuffix('.')}: {detail}" if detail else message)
+
+
+class InvalidFlag(CrossfadeError):
+    """The flag's definition is not valid."""
+
+
+class InvalidPercentage(InvalidFlag):
+    """A percentage is a number from 0 to 100 in steps of 0.001."""
+
+
+class UnknownFlag(CrossfadeError):
+    """There is no such flag."""
+
+
+class UnknownMigration(CrossfadeError):
+    """There is no such migration."""
+
+
+class UnknownComponent(CrossfadeError):
+    """There is no such component."""
+
+
+class UnknownRollback(CrossfadeError):
+    """There is no such rollback."""
+
+
+class UnknownValidation(CrossfadeError):
+    """There is no such validation."""
+
+
+class MigrationIsLive(CrossfadeError):
+    """A migration of this name is already live."""
+
+
+class ComponentIsLive(CrossfadeError):
+    """The component already has a live run."""
+
+
+class NothingToRollBack(CrossfadeError):
+    """The component serves legacy to everybody and has no run."""
+
+
+class Stopped(CrossfadeError):
+    """A stop is in force; nothing may be enabled or raised."""
+
+
+class Fenced(CrossfadeError):
+    """The writer's epoch has passed; it may change nothing any more."""
+
+
+class StaleReading(CrossfadeError):
+    """The run has no fresh passing reading for its current step, so it may not advance."""
+
+
+class PreconditionFailed(CrossfadeError):
+    """The object has changed since it was read."""
+
+
+class InvalidBatch(CrossfadeError):
+    """The batch of metrics is not valid."""
+
+
+class BatchConflict(CrossfadeError):
+    """A batch with this id and other content was accepted before."""

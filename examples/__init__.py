@@ -1,0 +1,1 @@
+"""Applications that show Crossfade at work."""
