@@ -1,0 +1,1 @@
+"""Plans: what is migrated, in which order, and under which rules."""
