@@ -1,6 +1,6 @@
 """A plan as it is carried out: templates and defaults merged, every value in its final type."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -124,6 +124,12 @@ class FlagPlan:
     conditions: Conditions = field(default_factory=Conditions)
     salt: str | None = None
     allow_conditional: bool = False
+
+    def __post_init__(self) -> None:
+        # A plan travels as JSON: a plain dict serialises, the read-only view that a flag keeps does not.
+        conditions = replace(self.conditions)
+        object.__setattr__(conditions, "attributes", dict(conditions.attributes))
+        object.__setattr__(self, "conditions", conditions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
