@@ -1,1 +1,1 @@
-"""The embedded Postgres and Temporal of one machine."""
+"""The embedded stack of one machine: Postgres, Temporal, and the processes of Crossfade."""

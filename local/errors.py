@@ -1,0 +1,23 @@
+"""What can go wrong on one machine, in words for the person in front of it."""
+
+from crossfade.errors import CrossfadeError
+
+
+class StackError(CrossfadeError):
+    """The local stack cannot run."""
+
+
+class AlreadyOwned(StackError):
+    """Another process owns this data directory."""
+
+
+class NoPostgres(StackError):
+    """PostgreSQL 15 or newer was not found."""
+
+
+class WrongVersion(StackError):
+    """The data directory belongs to another major version of PostgreSQL."""
+
+
+class ChildDied(StackError):
+    """A process of the stack ended by itself."""

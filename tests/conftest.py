@@ -1,0 +1,120 @@
+"""The real Postgres and the real Temporal for every test that asks for them, one of each in a session."""
+
+import asyncio
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from local.home import remove
+from local.postgres import serve
+
+ROOT = Path(__file__).parent.parent
+# A test may lose its database at a power cut.
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+
+
+@pytest.fixture(scope="session")
+def stack_home() -> Iterator[Path]:
+    """A home that ends with the session, readable for the unprivileged user that root hands Postgres to."""
+    folder = Path(tempfile.mkdtemp(prefix="cf-test-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    remove(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(stack_home: Path) -> Iterator[str]:
+    """A server for the session; the URL of its database `app`."""
+    with serve(stack_home, os.environ, settings=_FAST) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_url: str) -> Iterator[str]:
+    """The name of a migrated database that others are cloned from."""
+    name = f"template_{uuid4().hex[:12]}"
+    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {name}"))
+    _migrate(_with_database(postgres_url, name))
+    yield name
+    asyncio.run(_execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="session")
+def shared_database(postgres_url: str, template_database: str) -> Iterator[str]:
+    """The URL of a migrated database in which nobody commits."""
+    name = f"shared_{uuid4().hex[:12]}"
+    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}"))
+    yield _with_database(postgres_url, name)
+    asyncio.run(_execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+async def database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
+    """The URL (`postgresql://`) of a fresh migrated database, dropped after the test."""
+    name = f"test_{uuid4().hex[:12]}"
+    await _execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    yield _with_database(postgres_url, name)
+    await _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine on a fresh migrated database, for tests that commit."""
+    engine = _engine(database_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def connection(shared_database: str) -> AsyncIterator[AsyncConnection]:
+    """A connection whose transaction is rolled back after the test."""
+    engine = _engine(shared_database)
+    async with engine.connect() as connection:
+        transaction = await connection.begin()
+        yield connection
+        if transaction.is_active:
+            await transaction.rollback()
+    await engine.dispose()
+
+
+def _with_database(url: str, name: str) -> str:
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+def _engine(url: str) -> AsyncEngine:
+    if importlib.util.find_spec("store.engine") is None:
+        return create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))
+    engine: AsyncEngine = importlib.import_module("store.engine").create_engine(url)
+    return engine
+
+
+def _migrate(url: str) -> None:
+    if importlib.util.find_spec("store.__main__") is None:
+        return
+    done = subprocess.run(
+        [sys.executable, "-m", "store", "migrate"],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
