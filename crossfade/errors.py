@@ -77,3 +77,11 @@ class InvalidBatch(CrossfadeError):
 
 class BatchConflict(CrossfadeError):
     """A batch with this id and other content was accepted before."""
+
+
+class InvalidArgument(CrossfadeError, ValueError):
+    """A statistic was asked with an argument that it cannot take."""
+
+    def __init__(self, argument: str, detail: str) -> None:
+        self.argument = argument
+        super().__init__(f"{argument} {detail}")

@@ -1,0 +1,1 @@
+"""Bounds and histograms, vectorised; values in, values out."""
