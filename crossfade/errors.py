@@ -3,6 +3,8 @@
 The docstring of a class is its message; an argument is the detail that follows it.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from inspect import getdoc
 
 
@@ -13,6 +15,29 @@ class CrossfadeError(Exception):
         self.detail = detail
         message = (getdoc(type(self)) or "").split("\n", 1)[0]
         super().__init__(f"{message.removesuffix('.')}: {detail}" if detail else message)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a plan: where it stands (1-based) and what to do about it."""
+
+    file: str
+    line: int
+    column: int
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}"
+        return f"{where}: {self.field}: {self.message}" if self.field else f"{where}: {self.message}"
+
+
+class InvalidPlan(CrossfadeError):
+    """The plan is not valid."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in self.problems[:3]))
 
 
 class InvalidFlag(CrossfadeError):
