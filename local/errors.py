@@ -21,3 +21,7 @@ class WrongVersion(StackError):
 
 class ChildDied(StackError):
     """A process of the stack ended by itself."""
+
+
+class NoTemporal(StackError):
+    """Temporal's program was not found."""

@@ -4,8 +4,6 @@ Its programs come from a wheel or from the system, its management from here: it 
 file, and never runs as root. `DATABASE_URL` replaces all of it.
 """
 
-import fcntl
-import os
 import shutil
 import signal
 import subprocess
@@ -18,11 +16,11 @@ from typing import IO
 
 from local.binaries import Binaries, find, runnable, unprivileged
 from local.children import Child, User, start
-from local.errors import AlreadyOwned, ChildDied, WrongVersion
+from local.errors import ChildDied, WrongVersion
 from local.home import cluster_folder, socket_folder
+from local.locks import handed_over, owned
 
 START_SECONDS = 60.0
-_PREDECESSOR_SECONDS = 15.0
 _READY_LINE = 7
 _ENVIRONMENT = {"LANG": "C", "LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
 
@@ -53,7 +51,7 @@ def serve(
         return
     binaries = binaries or find()
     with ExitStack() as stack:
-        stack.enter_context(_owned(home / "postgres.lock"))
+        stack.enter_context(owned(home / "postgres.lock"))
         user = unprivileged(home / "postgres")
         cluster = cluster_folder(home, user)
         binaries = runnable(binaries, user, cluster)
@@ -64,17 +62,6 @@ def serve(
         stack.callback(child.stop, ask=signal.SIGINT)
         _wait_until_ready(child, data / "postmaster.pid", Path(log.name))
         yield Postgres(f"postgresql://app@/app?host={sockets}", child, binaries.major)
-
-
-@contextmanager
-def _owned(lock: Path) -> Iterator[None]:
-    """Own the data directory; a second owner is refused at once."""
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AlreadyOwned(f"{lock.parent} (set CROSSFADE_HOME for a second one)") from error
-        yield
 
 
 def _data(cluster: Path, binaries: Binaries, user: User | None) -> Path:
@@ -117,9 +104,7 @@ def _run(command: list[str | Path], user: User | None, say: bytes = b"") -> None
 def _start(
     binaries: Binaries, *, data: Path, sockets: Path, user: User | None, log: IO[bytes], settings: Mapping[str, str]
 ) -> Child:
-    """Start the server, which inherits a lock that is free again only when its last process is gone."""
-    lock = _wait_for_predecessor(data.with_suffix(".lock"))
-    try:
+    with handed_over(data.with_suffix(".lock")) as lock:
         # The lock proves that no server of ours lives here, so the file names a stranger or nobody. Postgres itself
         # would refuse to start when the number in it happens to be in use.
         (data / "postmaster.pid").unlink(missing_ok=True)
@@ -135,24 +120,6 @@ def _start(
             death_signal=signal.SIGINT,
             keep_open=(lock,),
         )
-    finally:
-        os.close(lock)
-
-
-def _wait_for_predecessor(path: Path) -> int:
-    """Lock the file, waiting for a server whose owner was killed and which is still ending."""
-    lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    deadline = time.monotonic() + _PREDECESSOR_SECONDS
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(lock)
-                raise AlreadyOwned(f"a PostgreSQL in {path.with_suffix('')} does not end") from None
-            time.sleep(0.02)
-        else:
-            return lock
 
 
 def _wait_until_ready(child: Child, pid_file: Path, log: Path) -> None:

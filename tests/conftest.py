@@ -15,8 +15,9 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+import local.postgres
+import local.temporal
 from local.home import remove
-from local.postgres import serve
 
 ROOT = Path(__file__).parent.parent
 # A test may lose its database at a power cut.
@@ -35,8 +36,21 @@ def stack_home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres_url(stack_home: Path) -> Iterator[str]:
     """A server for the session; the URL of its database `app`."""
-    with serve(stack_home, os.environ, settings=_FAST) as server:
+    with local.postgres.serve(stack_home, os.environ, settings=_FAST) as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def temporal(stack_home: Path) -> Iterator[str]:
+    """A real Temporal development server for the session, without its web page; its address."""
+    with local.temporal.serve(stack_home, os.environ, has_page=False) as server:
+        yield server.address
+
+
+@pytest.fixture(scope="session")
+def test_server() -> str:
+    """The path of the time-skipping server, for `start_time_skipping(test_server_existing_path=...)`."""
+    return local.temporal.program("temporal-test-server", os.environ)
 
 
 @pytest.fixture(scope="session")
