@@ -1,0 +1,75 @@
+"""The way to Postgres: its address, a pool of connections, and a listener for notifications."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import asyncpg
+from sqlalchemy import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from store import documents
+
+DRIVER = "postgresql+asyncpg"
+FLAGS_CHANNEL = "crossfade_flags"
+OUTBOX_CHANNEL = "crossfade_outbox"
+LOST = ""
+"""The payload that a listener yields when its connection was lost: whatever was sent meanwhile must be read again."""
+
+
+def database_url(environ: Mapping[str, str]) -> str:
+    """Gives the address in DATABASE_URL, spelled for SQLAlchemy; KeyError without it."""
+    return str(normalise(environ["DATABASE_URL"]).render_as_string(hide_password=False))
+
+
+def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
+    """Gives an engine whose statements and idle transactions end by themselves."""
+    settings = {
+        "application_name": "crossfade",
+        "statement_timeout": "10s",
+        "idle_in_transaction_session_timeout": "30s",
+        "TimeZone": "UTC",
+    }
+    return create_async_engine(
+        normalise(url),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        json_serializer=documents.dumps,
+        connect_args={"server_settings": settings, "timeout": 5},
+    )
+
+
+async def listen(url: str, *, channel: str = FLAGS_CHANNEL, retry_seconds: float = 0.25) -> AsyncIterator[str]:
+    """Yields the payloads of a channel for ever; yields LOST after each (re)connection, once it listens again."""
+    while True:
+        try:
+            async with subscription(url, channel) as received:
+                yield LOST
+                while (payload := await received.get()) is not None:
+                    yield payload
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await asyncio.sleep(retry_seconds)
+
+
+@asynccontextmanager
+async def subscription(url: str, channel: str) -> AsyncIterator[asyncio.Queue[str | None]]:
+    """Gives the queue of a channel's payloads; None in it says that the connection has ended."""
+    received: asyncio.Queue[str | None] = asyncio.Queue()
+    address = normalise(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    connection = await asyncpg.connect(address, timeout=5, server_settings={"application_name": "crossfade-listen"})
+    connection.add_termination_listener(lambda _: received.put_nowait(None))
+    try:
+        await connection.add_listener(channel, lambda _c, _p, _n, payload: received.put_nowait(str(payload)))
+        yield received
+    finally:
+        connection.terminate()
+
+
+def normalise(url: str) -> URL:
+    """Gives the address for SQLAlchemy, from either of its spellings and from that of libpq."""
+    parsed = make_url(url)
+    if parsed.drivername in {"postgres", "postgresql", DRIVER}:
+        return parsed.set(drivername=DRIVER)
+    raise ValueError(parsed.drivername)

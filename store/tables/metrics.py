@@ -1,0 +1,158 @@
+"""Tables of what was measured: metrics, alerts, experiments, behaviour."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Double,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Uuid,
+    text,
+)
+
+from crossfade.states import Severity, Variant
+from store.tables.base import counter, document, identifier, label, metadata, moment, one_of
+
+metric_series = Table(
+    "metric_series",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    label("environment"),
+    label("component"),
+    label("variant"),
+    label("metric"),
+    label("kind"),
+    moment("declared_at", default=True),
+    one_of("variant", Variant),
+    Index("uq_metric_series_names", "environment", "component", "variant", "metric", "kind", unique=True),
+)
+
+# No key: append-only partials, counted once through `ingest_batches`. No foreign keys: COPY must stay cheap.
+migration_metrics = Table(
+    "migration_metrics",
+    metadata,
+    counter("series_id"),
+    moment("bucket", nullable=False),
+    counter("revision"),
+    Column("run_id", Uuid),
+    Column("step", Integer),
+    counter("epoch"),
+    label("instance", nullable=True),
+    counter("count"),
+    counter("zeros", default=0),
+    Column("mean", Double, nullable=False, server_default=text("0")),
+    Column("m2", Double, nullable=False, server_default=text("0")),
+    Column("min", Double, nullable=False, server_default=text("0")),
+    Column("max", Double, nullable=False, server_default=text("0")),
+    Column("histogram", LargeBinary, nullable=False, server_default=text("''::bytea")),
+    document("details", nullable=True),
+    Column("batch_id", Uuid, nullable=False),
+    moment("ingested_at", default=True),
+    Index("ix_migration_metrics_series_id_bucket", "series_id", "bucket"),
+    Index("ix_migration_metrics_run_id", "run_id", "series_id", postgresql_where=text("run_id is not null")),
+    postgresql_partition_by="RANGE (bucket)",
+)
+
+ingest_batches = Table(
+    "ingest_batches",
+    metadata,
+    Column("batch_id", Uuid, nullable=False),
+    Column("day", Date, nullable=False),
+    label("environment"),
+    label("digest"),
+    document("answer"),
+    moment("received_at", default=True),
+    PrimaryKeyConstraint("batch_id", "day"),
+)
+
+alert_events = Table(
+    "alert_events",
+    metadata,
+    identifier(),
+    label("environment"),
+    label("rule"),
+    label("component"),
+    Column("run_id", Uuid),
+    label("severity"),
+    label("state"),
+    label("summary"),
+    document("evidence"),
+    moment("fired_at", default=True),
+    moment("seen_at", default=True),
+    moment("acknowledged_at"),
+    label("acknowledged_by", nullable=True),
+    moment("resolved_at"),
+    label("resolved_by", nullable=True),
+    one_of("severity", Severity),
+    one_of("state", ("firing", "acknowledged", "resolved")),
+    Index(
+        "uq_alert_events_open",
+        "environment",
+        "rule",
+        "component",
+        "run_id",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+        postgresql_where=text("state <> 'resolved'"),
+    ),
+    Index("ix_alert_events_fired_at", "environment", "fired_at"),
+)
+
+ab_testing_cohorts = Table(
+    "ab_testing_cohorts",
+    metadata,
+    label("environment"),
+    label("experiment"),
+    label("subject"),
+    label("component"),
+    label("variant"),
+    counter("revision"),
+    moment("exposed_at", nullable=False),
+    PrimaryKeyConstraint("environment", "experiment", "subject"),
+    one_of("variant", Variant),
+)
+
+statistical_results = Table(
+    "statistical_results",
+    metadata,
+    identifier(),
+    label("environment"),
+    label("experiment"),
+    label("component"),
+    Column("run_id", Uuid),
+    Column("step", Integer),
+    label("metric"),
+    label("method"),
+    Column("valid", Boolean, nullable=False),
+    Column("estimate", Double),
+    Column("lower", Double),
+    Column("upper", Double),
+    Column("log_p", Double),
+    document("evidence"),
+    moment("computed_at", default=True),
+    Index("ix_statistical_results_experiment", "environment", "experiment", "computed_at"),
+)
+
+user_behavior_tracking = Table(
+    "user_behavior_tracking",
+    metadata,
+    label("environment"),
+    label("component"),
+    label("variant"),
+    label("subject"),
+    label("event"),
+    Column("value", Double),
+    document("attributes", nullable=True),
+    counter("revision", nullable=True),
+    Column("batch_id", Uuid, nullable=False),
+    moment("occurred_at", nullable=False),
+    one_of("variant", Variant),
+    Index("ix_user_behavior_tracking_occurred_at", "occurred_at", postgresql_using="brin"),
+    postgresql_partition_by="RANGE (occurred_at)",
+)
