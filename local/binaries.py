@@ -55,10 +55,30 @@ def runnable(binaries: Binaries, user: User | None, cache: Path) -> Binaries:
     """The binaries, or a copy of them in `cache` when they lie in a folder that the user cannot enter."""
     if user is None or _starts(binaries.folder, user):
         return binaries
-    copy = Binaries(_copy(binaries.folder, cache), binaries.major)
-    if not _starts(copy.folder, user):
+    reachable = Binaries(copy(binaries.folder, cache), binaries.major)
+    if not _starts(reachable.folder, user):
         raise NoPostgres(f"uid {user.uid} can run neither {binaries.folder} nor a copy in {cache}; set DATABASE_URL")
-    return copy
+    return reachable
+
+
+def copy(folder: Path, cache: Path) -> Path:
+    """Copy the installation, keeping the layout that its relative library paths expect."""
+    install = folder.parent
+    package = install.parent
+    version = importlib.metadata.version(_WHEEL) if package.name == _WHEEL else "system"
+    target = cache / f"postgres-{version}"
+    if not target.exists():
+        fresh = cache / f"postgres-{version}.{os.getpid()}"
+        for source in (install, package.with_name(f"{package.name}.libs")):
+            place = fresh / source.relative_to(package.parent)
+            if source.is_dir():
+                shutil.copytree(source, place, symlinks=True, ignore=shutil.ignore_patterns("include"))
+        _open_to_readers(fresh)
+        try:
+            fresh.rename(target)
+        except OSError:  # somebody else was faster
+            shutil.rmtree(fresh)
+    return target / install.relative_to(package.parent) / folder.name
 
 
 def can_enter(folder: Path, user: User | None) -> bool:
@@ -105,26 +125,6 @@ def _succeeds(command: list[str], user: User) -> bool:
     except PermissionError:
         return False
     return done.returncode == 0
-
-
-def _copy(folder: Path, cache: Path) -> Path:
-    """Copy the installation, keeping the layout that its relative library paths expect."""
-    install = folder.parent
-    package = install.parent
-    version = importlib.metadata.version(_WHEEL) if package.name == _WHEEL else "system"
-    target = cache / f"postgres-{version}"
-    if not target.exists():
-        fresh = cache / f"postgres-{version}.{os.getpid()}"
-        for source in (install, package.with_name(f"{package.name}.libs")):
-            place = fresh / source.relative_to(package.parent)
-            if source.is_dir():
-                shutil.copytree(source, place, symlinks=True, ignore=shutil.ignore_patterns("include"))
-        _open_to_readers(fresh)
-        try:
-            fresh.rename(target)
-        except OSError:  # somebody else was faster
-            shutil.rmtree(fresh)
-    return target / install.relative_to(package.parent) / folder.name
 
 
 def _open_to_readers(tree: Path) -> None:
