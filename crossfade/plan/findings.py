@@ -1,0 +1,75 @@
+"""What the checks of a plan found, collected so that a person sees everything at once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from crossfade.errors import InvalidPlan, Problem
+from crossfade.plan.nodes import Node, Path, field_of
+
+MOST_PROBLEMS = 100
+
+
+@dataclass(slots=True)
+class Findings:
+    """Problems refuse the plan; warnings and things without effect are told."""
+
+    file: str
+    problems: dict[Problem, None] = field(default_factory=dict)
+    _warnings: dict[tuple[int, str], None] = field(default_factory=dict)
+    _without_effect: dict[tuple[int, str], None] = field(default_factory=dict)
+    _refused: set[Path] = field(default_factory=set)
+
+    def refuse(self, node: Node, message: str, *missing: str) -> None:
+        """Refuse a node, or what should be `missing` below it; said once however often it is inherited."""
+        path = (*node.path, *missing)
+        self._refused.add(path)
+        self.problems[Problem(self.file, node.line, node.column, field_of(path), message)] = None
+
+    def refuse_text(self, line: int, column: int, message: str) -> None:
+        """Refuse the text at a place that has no field."""
+        self.problems[Problem(self.file, line, column, "", message)] = None
+
+    def warn(self, node: Node, message: str) -> None:
+        """Tell what is against best practice."""
+        self._warnings[node.line, f"line {node.line}: {node.field}: {message}"] = None
+
+    def lacks_effect(self, node: Node, message: str) -> None:
+        """Tell what is understood and not acted on yet."""
+        self._without_effect[node.line, f"line {node.line}: {node.field}: {message}"] = None
+
+    def is_refused(self, path: Path) -> bool:
+        """Whether exactly this was refused."""
+        return path in self._refused
+
+    def is_refused_below(self, *paths: Path) -> bool:
+        """Whether something at, above or below one of the paths was refused."""
+        return any(_touch(refused, path) for refused in self._refused for path in paths)
+
+    def raise_refused(self) -> None:
+        """Raise what was refused, in the order of the text.
+
+        Raises:
+            InvalidPlan: Something was.
+        """
+        if self.problems:
+            ordered = sorted(self.problems, key=lambda problem: (problem.line, problem.column, problem.field))
+            raise InvalidPlan(ordered[:MOST_PROBLEMS])
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """All warnings, in the order of the text."""
+        return _messages(self._warnings)
+
+    @property
+    def without_effect(self) -> tuple[str, ...]:
+        """Everything without effect, in the order of the text."""
+        return _messages(self._without_effect)
+
+
+def _messages(told: Iterable[tuple[int, str]]) -> tuple[str, ...]:
+    return tuple(message for _, message in sorted(told))
+
+
+def _touch(one: Path, other: Path) -> bool:
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
