@@ -1,5 +1,6 @@
 """A child process that ends with its owner, even when the owner is killed."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+_PR_SET_PDEATHSIG = 1
 _TETHER = Path(__file__).with_name("tether.py")
 
 
@@ -49,6 +51,12 @@ class Child:
         if self.lifeline is not None:
             os.close(self.lifeline)
         return code
+
+
+def die_with_parent() -> None:
+    """Ask for SIGTERM when the process that started this one ends: make, killed, leaves its commands behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
 
 
 def start(

@@ -25,3 +25,11 @@ class ChildDied(StackError):
 
 class NoTemporal(StackError):
     """Temporal's program was not found."""
+
+
+class NotReady(StackError):
+    """A part of the stack did not become ready."""
+
+
+class Refused(StackError):
+    """The API refused what the demonstration asked for."""

@@ -67,6 +67,15 @@ def socket_folder(cluster: Path, user: User | None) -> Path:
     return folder
 
 
+def write_private(file: Path, text: str) -> None:
+    """Write the file in one step, readable for its owner alone."""
+    fresh = file.with_name(f"{file.name}.{os.getpid()}")
+    descriptor = os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(text)
+    fresh.replace(file)
+
+
 def give(path: Path, user: User | None) -> None:
     """Make the path the user's own, when there is a user to give it to."""
     if user is not None:
