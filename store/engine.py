@@ -6,9 +6,22 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 from sqlalchemy import URL, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from store import documents
+
+__all__ = [  # the floors above name the types of the engine without knowing SQLAlchemy
+    "FLAGS_CHANNEL",
+    "LOST",
+    "OUTBOX_CHANNEL",
+    "AsyncConnection",
+    "AsyncEngine",
+    "create_engine",
+    "database_url",
+    "listen",
+    "normalise",
+    "subscription",
+]
 
 DRIVER = "postgresql+asyncpg"
 FLAGS_CHANNEL = "crossfade_flags"

@@ -1,0 +1,143 @@
+"""What a migration and its phases do to Postgres: their plan, their states, and the stop."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import store.components
+import store.migrations
+import store.phases
+import store.stops
+from temporalio import activity
+
+from activities.refusals import final
+from activities.rollouts import ACTOR
+from crossfade.plan.resolved import Plan
+from crossfade.states import ComponentStatus, MigrationStatus, PhaseStatus
+from store.engine import AsyncEngine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedMigration:
+    """A migration's plan, its status, and the components that are complete from an earlier migration."""
+
+    plan: Plan
+    status: MigrationStatus
+    settled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetMigration:
+    """A migration's new status."""
+
+    migration_id: str
+    status: MigrationStatus
+    reason: str
+    effect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPhase:
+    """A phase's new status."""
+
+    migration_id: str
+    phase: str
+    status: PhaseStatus
+    reason: str
+    effect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetComponent:
+    """A component's new status by a person's order."""
+
+    migration_id: str
+    component: str
+    status: ComponentStatus
+    actor: str
+    reason: str
+    effect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Stops a whole migration."""
+
+    environment: str
+    migration_id: str
+    actor: str
+    reason: str
+
+
+class MigrationActivities:
+    """The activities of `workflows.migration` and `workflows.phase`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+
+    @activity.defn(name="migration.load")
+    @final
+    async def load(self, migration_id: str) -> LoadedMigration:
+        """Read the plan."""
+        async with self.engine.begin() as connection:
+            migration = await store.migrations.get(connection, migration_id=UUID(migration_id))
+            components = await store.components.list_(connection, migration_id=UUID(migration_id))
+        settled = tuple(part.name for part in components if part.status is ComponentStatus.COMPLETED)
+        return LoadedMigration(plan=migration.plan, status=migration.status, settled=settled)
+
+    @activity.defn(name="migration.set_status")
+    @final
+    async def set_status(self, change: SetMigration) -> None:
+        """Write a migration's status."""
+        async with self.engine.begin() as connection:
+            await store.migrations.set_status(
+                connection,
+                migration_id=UUID(change.migration_id),
+                status=change.status,
+                actor=ACTOR,
+                reason=change.reason,
+                effect=change.effect,
+            )
+
+    @activity.defn(name="migration.set_phase")
+    @final
+    async def set_phase(self, change: SetPhase) -> None:
+        """Write a phase's status."""
+        async with self.engine.begin() as connection:
+            await store.phases.set_status(
+                connection,
+                migration_id=UUID(change.migration_id),
+                name=change.phase,
+                status=change.status,
+                actor=ACTOR,
+                reason=change.reason,
+                effect=change.effect,
+            )
+
+    @activity.defn(name="migration.set_component")
+    @final
+    async def set_component(self, change: SetComponent) -> None:
+        """Write a component's status."""
+        async with self.engine.begin() as connection:
+            await store.components.set_status(
+                connection,
+                migration_id=UUID(change.migration_id),
+                name=change.component,
+                status=change.status,
+                actor=change.actor,
+                reason=change.reason,
+                effect=change.effect,
+                waiting_for="",
+            )
+
+    @activity.defn(name="migration.stop")
+    @final
+    async def stop(self, order: Stop) -> None:
+        """Stop in Postgres; a migration that is stopped already stays as it is."""
+        async with self.engine.begin() as connection:
+            await store.stops.stop(
+                connection,
+                environment=order.environment,
+                migration_id=UUID(order.migration_id),
+                actor=order.actor,
+                reason=order.reason,
+            )

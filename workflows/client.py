@@ -1,0 +1,19 @@
+"""The one way to Temporal, shared by the API, the worker, the replayer and the tests."""
+
+from collections.abc import Mapping
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.runtime import Runtime
+
+
+async def connect(environ: Mapping[str, str] | None = None, *, runtime: Runtime | None = None) -> Client:
+    """Give a client that connects at its first call, so that the API starts while Temporal is down.
+
+    The address, namespace, TLS and API key come from Temporal's own profile file and `TEMPORAL_*` variables
+    (`temporalio.envconfig`), so that a cluster or Temporal Cloud needs no code.
+    """
+    config = ClientConfig.load_client_connect_config(override_env_vars=dict(environ) if environ is not None else None)
+    config.setdefault("target_host", "127.0.0.1:7233")
+    return await Client.connect(**config, data_converter=pydantic_data_converter, lazy=True, runtime=runtime)

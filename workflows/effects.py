@@ -1,0 +1,46 @@
+"""How workflows call activities: one retry policy for writes, one for checks, and the name of a refusal."""
+
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
+
+
+class Options(TypedDict, total=False):
+    """The options of an activity call that we set."""
+
+    start_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+# A write that Postgres has not taken is tried for as long as it takes; refusals are marked as final where they arise.
+WRITE: Options = {
+    "start_to_close_timeout": timedelta(seconds=10),
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(milliseconds=200), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=10)
+    ),
+}
+# A watch lasts as long as what it watches; it lives by its heartbeats.
+WATCH: Options = {
+    "start_to_close_timeout": timedelta(days=30),
+    "heartbeat_timeout": timedelta(seconds=5),
+    "retry_policy": WRITE["retry_policy"],
+}
+# A rollback step or a check that keeps failing ends, visibly.
+STEP: Options = {
+    "start_to_close_timeout": timedelta(seconds=60),
+    "heartbeat_timeout": timedelta(seconds=5),
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=10), maximum_attempts=5
+    ),
+}
+
+
+def refusal(error: BaseException) -> str | None:
+    """Give the name of the domain error (`Fenced`, ...) behind a failed activity or child, if there is one."""
+    cause: BaseException | None = error
+    while isinstance(cause, ActivityError | ChildWorkflowError):
+        cause = cause.cause
+    return cause.type if isinstance(cause, ApplicationError) else None

@@ -1,0 +1,205 @@
+"""One execution of a plan: its phases in the order of their dependencies."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError, ChildWorkflowError
+
+from activities.migrations import LoadedMigration, MigrationActivities, SetMigration, SetPhase, Stop
+from crossfade.plan.resolved import PhasePlan
+from crossfade.states import MigrationStatus, PhaseStatus
+from workflows.effects import WRITE
+from workflows.messages import Control, MigrationInput, MigrationState, PhaseInput, phase_id
+from workflows.phase import Phase
+from workflows.story import STATUS, attributes, describe_parts
+
+ENDED = {PhaseStatus.COMPLETED, PhaseStatus.ABORTED, PhaseStatus.FAILED}
+
+
+@workflow.defn
+class Migration:
+    """One execution of a plan; id `migration/{environment}/{name}`. Continuing as new would end its children."""
+
+    @workflow.init
+    def __init__(self, order: MigrationInput) -> None:
+        self.order = order
+        self.status = MigrationStatus.PENDING
+        self.phases: dict[str, PhaseStatus] = {}
+        self.running: dict[str, asyncio.Task[None]] = {}
+        self.paused = False
+        self.stop: Control | None = None
+        self.aborted: Control | None = None
+        self.version = 0
+        self.sequence = 0
+
+    @workflow.run
+    async def run(self, order: MigrationInput) -> MigrationStatus:
+        """Run every phase once those it depends on are completed."""
+        loaded = await workflow.execute_activity_method(
+            MigrationActivities.load, order.migration_id, summary="load the plan", **WRITE
+        )
+        self.phases = {phase.name: PhaseStatus.PENDING for phase in loaded.plan.phases}
+        await self._to(MigrationStatus.RUNNING, "started")
+        try:
+            await self._go(loaded)
+        except asyncio.CancelledError:
+            self.aborted = Control(reason="the workflow was cancelled")
+            await self._tell_phases("abort", self.aborted)
+        result = await self._end(loaded)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return result
+
+    @workflow.signal
+    async def pause(self, order: Control) -> None:
+        """Start nothing more and pause every phase."""
+        self.paused = True
+        self.version += 1
+        await self._tell_phases("pause", order)
+
+    @workflow.signal
+    async def resume(self, order: Control) -> None:
+        """Go on where it stood."""
+        self.paused = False
+        self.version += 1
+        await self._tell_phases("resume", order)
+
+    @workflow.signal
+    async def emergency_stop(self, order: Control) -> None:
+        """Every component to legacy, at once; the migration has failed."""
+        self.stop = self.stop or order
+        self.version += 1
+        await self._tell_phases("emergency_stop", order)
+
+    @workflow.signal
+    async def abort(self, order: Control) -> None:
+        """Roll back what is live, leave what is completed, and end."""
+        self.aborted = self.aborted or order
+        self.version += 1
+        await self._tell_phases("abort", order)
+
+    @workflow.query
+    def state(self) -> MigrationState:
+        """Say where the migration stands."""
+        return MigrationState(migration_id=self.order.migration_id, status=self.status, phases=dict(self.phases))
+
+    @property
+    def _is_going(self) -> bool:
+        return self.stop is None and self.aborted is None
+
+    async def _go(self, loaded: LoadedMigration) -> None:
+        while self._is_going and any(status not in ENDED for status in self.phases.values()):
+            version = self.version
+            self._start_ready(loaded)
+            await self._tell()
+            await self._wait(version)
+
+    async def _wait(self, version: int) -> None:
+        await workflow.wait_condition(lambda: self.version != version, timeout_summary="waits for its phases")
+
+    def _start_ready(self, loaded: LoadedMigration) -> None:
+        for phase in loaded.plan.phases:
+            ready = all(self.phases[name] is PhaseStatus.COMPLETED for name in phase.depends_on)
+            if self.phases[phase.name] is PhaseStatus.PENDING and ready and not self.paused:
+                self.phases[phase.name] = PhaseStatus.RUNNING
+                self.running[phase.name] = asyncio.create_task(self._run(phase, loaded))
+
+    async def _run(self, phase: PhasePlan, loaded: LoadedMigration) -> None:
+        order = self.order
+        try:
+            status = await workflow.execute_child_workflow(
+                Phase.run,
+                PhaseInput(
+                    environment=order.environment,
+                    migration_id=order.migration_id,
+                    migration=order.name,
+                    phase=phase,
+                    policy=loaded.plan.policy,
+                    settled=tuple(name for name in loaded.settled),
+                    paused=self.paused,
+                ),
+                id=phase_id(order.environment, order.name, phase.name),
+                parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
+                cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+                task_timeout=timedelta(seconds=2),
+                static_summary=f"{phase.name}: {', '.join(component.name for component in phase.components)}",
+                search_attributes=attributes(environment=order.environment, migration=order.name, phase=phase.name),
+            )
+        except ChildWorkflowError:
+            status = PhaseStatus.FAILED
+        self.phases[phase.name] = status
+        del self.running[phase.name]
+        self.version += 1
+
+    async def _end(self, loaded: LoadedMigration) -> MigrationStatus:
+        if self.stop is not None:
+            await self._stop()
+        await workflow.wait_condition(lambda: not self.running)
+        if self.stop is not None:
+            return await self._to(MigrationStatus.FAILED, f"emergency stop: {self.stop.reason}")
+        if self.aborted is not None:
+            await self._abort_pending(loaded)
+            return await self._to(MigrationStatus.ABORTED, self.aborted.reason)
+        if all(status is PhaseStatus.COMPLETED for status in self.phases.values()):
+            return await self._to(MigrationStatus.COMPLETED, "every phase is completed")
+        return await self._to(MigrationStatus.FAILED, "a phase has failed")
+
+    async def _stop(self) -> None:
+        """Make sure that Postgres has stopped, also when the signal came from the `temporal` command."""
+        assert self.stop is not None
+        stop = Stop(
+            environment=self.order.environment,
+            migration_id=self.order.migration_id,
+            actor=self.stop.actor,
+            reason=self.stop.reason,
+        )
+        await workflow.execute_activity_method(MigrationActivities.stop, stop, summary="emergency stop", **WRITE)
+
+    async def _abort_pending(self, loaded: LoadedMigration) -> None:
+        for phase in loaded.plan.phases:
+            if self.phases[phase.name] is PhaseStatus.PENDING:
+                self.phases[phase.name] = PhaseStatus.ABORTED
+                change = SetPhase(
+                    migration_id=self.order.migration_id,
+                    phase=phase.name,
+                    status=PhaseStatus.ABORTED,
+                    reason=self.aborted.reason if self.aborted else "",
+                    effect=self._effect(f"abort {phase.name}"),
+                )
+                await workflow.execute_activity_method(MigrationActivities.set_phase, change, **WRITE)
+
+    async def _tell(self) -> None:
+        if self.paused and self.status is MigrationStatus.RUNNING:
+            await self._to(MigrationStatus.PAUSED, "paused by an operator")
+        elif not self.paused and self.status is MigrationStatus.PAUSED:
+            await self._to(MigrationStatus.RUNNING, "resumed")
+        self._describe()
+
+    async def _to(self, status: MigrationStatus, reason: str) -> MigrationStatus:
+        self.status = status
+        self._describe()
+        workflow.upsert_search_attributes([STATUS.value_set(status.value)])
+        change = SetMigration(
+            migration_id=self.order.migration_id, status=status, reason=reason, effect=self._effect(status)
+        )
+        await workflow.execute_activity_method(
+            MigrationActivities.set_status, change, summary=f"migration {status}", **WRITE
+        )
+        return status
+
+    def _describe(self) -> None:
+        parts = {name: status.value for name, status in self.phases.items()}
+        workflow.set_current_details(describe_parts(f"{self.order.name}: {self.status}", "", parts))
+
+    async def _tell_phases(self, signal: str, order: Control) -> None:
+        for name in list(self.running):
+            handle = workflow.get_external_workflow_handle(phase_id(self.order.environment, self.order.name, name))
+            try:
+                await handle.signal(signal, order)
+            except ApplicationError:
+                workflow.logger.info("phase %s has ended already", name)
+
+    def _effect(self, purpose: str) -> str:
+        self.sequence += 1
+        info = workflow.info()
+        return f"{info.workflow_id}/{info.first_execution_run_id}/{self.sequence}/{purpose}"

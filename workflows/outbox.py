@@ -1,0 +1,120 @@
+"""The relay from Postgres to Temporal: what a transaction has promised is delivered at least once.
+
+It runs in every API and worker process. A message that Temporal does not take is tried again later; a signal to a
+workflow that has ended is dropped, since whatever it would have said is already in Postgres.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+import store.outbox
+from store.engine import AsyncEngine
+from store.outbox import Message
+from workflows.messages import TASK_QUEUE
+from workflows.story import attributes
+
+log = logging.getLogger(__name__)
+
+BATCH = 50
+IDLE = 0.2  # seconds between looks when there is nothing to deliver
+CALL = 2.0  # seconds for one call to Temporal
+BACK_OFF = 1.0  # seconds after Postgres has failed
+TASK_TIMEOUT = timedelta(seconds=2)
+
+
+async def relay(engine: AsyncEngine, client: Client, stop: asyncio.Event) -> None:
+    """Deliver until `stop` is set; neither a dead database nor a dead Temporal ends it."""
+    while not stop.is_set():
+        try:
+            delivered = await deliver(engine, client)
+        except Exception:  # a process edge: the relay must outlive everything that it depends on
+            log.exception("the outbox could not be read")
+            delivered = 0
+            await _pause(stop, BACK_OFF)
+        if not delivered:
+            await _pause(stop, IDLE)
+
+
+async def deliver(engine: AsyncEngine, client: Client) -> int:
+    """Deliver one batch and give how many messages it held; the store hands out one per workflow at a time."""
+    async with engine.begin() as connection:
+        messages = await store.outbox.take(connection, limit=BATCH)
+        errors = await asyncio.gather(*(_deliver(client, message) for message in messages))
+        for message, error in zip(messages, errors, strict=True):
+            if error is None:
+                await store.outbox.delivered(connection, message.id)
+            else:
+                await store.outbox.failed(connection, message.id, error=error)
+    return len(messages)
+
+
+async def _deliver(client: Client, message: Message) -> str | None:
+    """Deliver one message; give what went wrong, None when it arrived."""
+    try:
+        async with asyncio.timeout(CALL):
+            await (_start if message.kind == "start" else _signal)(client, message)
+    except (RPCError, TimeoutError, RuntimeError, WorkflowAlreadyStartedError) as error:
+        log.warning("%s %s of %s waits: %s", message.kind, message.name, message.workflow_id, error)
+        return type(error).__name__
+    return None
+
+
+async def _signal(client: Client, message: Message) -> None:
+    try:
+        await client.get_workflow_handle(message.workflow_id).signal(message.name, message.payload)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        log.info("%s has ended already and needs no %s", message.workflow_id, message.name)
+
+
+async def _start(client: Client, message: Message) -> None:
+    payload = message.payload
+    key = _key(payload)
+    once = message.name in {"Rollback", "Validation"}
+    try:
+        await client.start_workflow(
+            message.name,
+            payload,
+            id=message.workflow_id,
+            task_queue=TASK_QUEUE,
+            task_timeout=TASK_TIMEOUT,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            id_reuse_policy=(WorkflowIDReusePolicy.REJECT_DUPLICATE if once else WorkflowIDReusePolicy.ALLOW_DUPLICATE),
+            memo={"key": key},
+            static_summary=f"{message.name} {payload.get('name') or payload.get('component') or ''}".strip(),
+            search_attributes=attributes(
+                environment=message.environment,
+                migration=str(payload.get("name", "")),
+                component=str(payload.get("component", "")),
+            ),
+        )
+    except WorkflowAlreadyStartedError:
+        if not once and await _running_key(client, message.workflow_id) != key:
+            raise  # an older execution of the same name is still ending
+
+
+async def _running_key(client: Client, workflow_id: str) -> str | None:
+    description = await client.get_workflow_handle(workflow_id).describe()
+    memo = await description.memo()
+    return str(memo.get("key")) if memo else None
+
+
+def _key(payload: Mapping[str, object]) -> str:
+    """Give what tells this start from an older one with the same workflow id."""
+    return str(payload.get("migration_id") or payload.get("rollback_id") or payload.get("validation_id") or "")
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
