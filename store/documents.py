@@ -37,7 +37,7 @@ def adapter(kind: type[T]) -> TypeAdapter[T]:
     return TypeAdapter(kind)
 
 
-def to_document(value: object) -> Document:
+def to_document(value: T) -> Document:
     """Gives a dataclass as a JSON object."""
     document: Document = adapter(type(value)).dump_python(value, mode="json")
     return document

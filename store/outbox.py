@@ -1,0 +1,129 @@
+"""The outbox: what workflows are told, written with the change that tells it, delivered at least once afterwards."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import RowMapping, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.documents import Document
+from store.engine import OUTBOX_CHANNEL
+from store.identifiers import uuid7
+from store.tables import outbox
+
+Kind = Literal["start", "signal"]
+LONGEST_BACKOFF = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message for a workflow: start it (`name` is the workflow's type), or signal it (`name` is the signal's)."""
+
+    id: int
+    environment: str
+    workflow_id: str
+    kind: Kind
+    name: str
+    payload: Document
+    request_id: str
+    attempts: int
+    created_at: datetime
+
+
+async def enqueue(
+    connection: AsyncConnection,
+    *,
+    environment: str,
+    workflow_id: str,
+    kind: Kind,
+    name: str,
+    payload: Document,
+    request_id: str | None = None,
+    replaces: bool = False,
+) -> None:
+    """Puts a message into the outbox; the same request id twice is one message.
+
+    `replaces` withdraws messages of this name to this workflow that still wait: only the newest matters.
+    """
+    if replaces:
+        await withdraw(connection, workflow_id=workflow_id, name=name)
+    values = {
+        "environment": environment,
+        "workflow_id": workflow_id,
+        "kind": kind,
+        "name": name,
+        "payload": payload,
+        "request_id": request_id or str(uuid7()),
+    }
+    await connection.execute(insert(outbox).values(values).on_conflict_do_nothing(index_elements=["request_id"]))
+    await connection.execute(text("select pg_notify(:channel, '')"), {"channel": OUTBOX_CHANNEL})
+
+
+async def withdraw(connection: AsyncConnection, *, workflow_id: str, name: str) -> None:
+    """Deletes messages that nobody delivers right now."""
+    waiting = (
+        select(outbox.c.id)
+        .where(outbox.c.workflow_id == workflow_id, outbox.c.name == name, outbox.c.delivered_at.is_(None))
+        .with_for_update(skip_locked=True)
+    )
+    await connection.execute(delete(outbox).where(outbox.c.id.in_(waiting)))
+
+
+async def take(connection: AsyncConnection, *, limit: int = 20) -> tuple[Message, ...]:
+    """Locks messages to deliver, oldest first; deliver and mark them before the transaction ends.
+
+    A workflow's messages keep their order: one waits for an earlier one until that has failed once, and for its
+    start in any case.
+    """
+    earlier = outbox.alias("earlier")
+    blocked = (
+        select(earlier.c.id)
+        .where(
+            earlier.c.workflow_id == outbox.c.workflow_id,
+            earlier.c.id < outbox.c.id,
+            earlier.c.delivered_at.is_(None),
+            (earlier.c.attempts == 0) | (earlier.c.kind == "start"),
+        )
+        .exists()
+    )
+    query = (
+        select(*(outbox.c[name] for name in Message.__dataclass_fields__))
+        .where(outbox.c.delivered_at.is_(None), outbox.c.available_at <= func.clock_timestamp(), ~blocked)
+        .order_by(outbox.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return tuple(from_row(row) for row in (await connection.execute(query)).mappings())
+
+
+async def delivered(connection: AsyncConnection, message_id: int) -> None:
+    """Marks a message as delivered."""
+    statement = update(outbox).where(outbox.c.id == message_id)
+    await connection.execute(statement.values(delivered_at=func.clock_timestamp(), attempts=outbox.c.attempts + 1))
+
+
+async def failed(connection: AsyncConnection, message_id: int, *, error: str) -> None:
+    """Marks a message as not delivered this time; the next time comes later each time, at most 10 s."""
+    doubled = func.least(0.2 * func.power(2, outbox.c.attempts), LONGEST_BACKOFF.total_seconds())
+    statement = update(outbox).where(outbox.c.id == message_id)
+    await connection.execute(
+        statement.values(
+            attempts=outbox.c.attempts + 1,
+            last_error=error.replace("\0", "")[:1000],
+            available_at=func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, doubled),
+        )
+    )
+
+
+async def waiting(connection: AsyncConnection, *, environment: str) -> int:
+    """Counts the messages that are not delivered yet."""
+    query = select(func.count()).select_from(outbox)
+    mine = query.where(outbox.c.environment == environment, outbox.c.delivered_at.is_(None))
+    return int((await connection.execute(mine)).scalar_one())
+
+
+def from_row(row: RowMapping) -> Message:
+    """Reads a row."""
+    return Message(**row)
