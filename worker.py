@@ -13,7 +13,6 @@ import sys
 from collections.abc import Mapping
 from datetime import timedelta
 
-from activities.monitor import MonitorActivities
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -23,6 +22,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 import store.engine
 from activities.migrations import MigrationActivities
+from activities.monitor import MonitorActivities
 from activities.rollbacks import RollbackActivities
 from activities.rollouts import RolloutActivities
 from activities.validations import ValidationActivities
@@ -47,13 +47,13 @@ GRACE = timedelta(seconds=5)
 RETRY_SECONDS = 1.0
 
 
-def build(client: Client, engine: AsyncEngine, targets: Mapping[str, str]) -> Worker:
+def build(client: Client, engine: AsyncEngine, targets: Mapping[str, str], *, task_queue: str = TASK_QUEUE) -> Worker:
     """Give the worker with every workflow and activity."""
     rollouts, migrations = RolloutActivities(engine), MigrationActivities(engine)
     rollbacks, validations = RollbackActivities(engine), ValidationActivities(engine, targets)
     return Worker(
         client,
-        task_queue=TASK_QUEUE,
+        task_queue=task_queue,
         workflows=WORKFLOWS,
         activities=[
             *(rollouts.begin, rollouts.publish, rollouts.set_percentage, rollouts.resume, rollouts.bake),
@@ -74,7 +74,7 @@ def runner() -> SandboxedWorkflowRunner:
     return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASS_THROUGH))
 
 
-async def watch(client: Client, environment: str) -> None:
+async def watch(client: Client, environment: str, *, task_queue: str = TASK_QUEUE) -> None:
     """Start the monitor of the environment; Temporal may be away meanwhile."""
     while True:
         try:
@@ -82,7 +82,7 @@ async def watch(client: Client, environment: str) -> None:
                 Monitor.run,
                 MonitorInput(environment=environment),
                 id=monitor_id(environment),
-                task_queue=TASK_QUEUE,
+                task_queue=task_queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 static_summary=f"judges all active components of {environment}",
                 search_attributes=attributes(environment=environment),

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from temporalio import activity
+
 import store.components
 import store.migrations
 import store.phases
 import store.stops
-from temporalio import activity
-
 from activities.refusals import final
 from activities.rollouts import ACTOR
 from crossfade.plan.resolved import Plan

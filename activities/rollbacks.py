@@ -2,23 +2,24 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
+
+from pydantic import JsonValue
+from temporalio import activity
 
 import store.alerts
 import store.clients
 import store.flags
-import store.rollbacks
-from store.rollbacks import Rollback
-from temporalio import activity
-
 import store.metrics
 import store.outbox
+import store.rollbacks
 from activities.refusals import final
 from activities.rollouts import RunRef
 from crossfade.states import RollbackState, RollbackTrigger, RunState, Severity, Variant
 from store.engine import AsyncConnection, AsyncEngine
+from store.rollbacks import Rollback
 
 LOOK: Final = 0.2  # seconds between looks while a step waits
 CONFIRMED_WITHIN: Final = 6.0  # seconds; a client that has not asked for 5 s serves legacy by itself
@@ -35,6 +36,7 @@ class BeginRollback:
     trigger: RollbackTrigger
     actor: str
     reason: str
+    evidence: dict[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,7 @@ class RollbackActivities:
                 trigger=order.trigger,
                 actor=order.actor,
                 reason=order.reason,
-                evidence={},
+                evidence=dict(order.evidence),
                 run_id=UUID(order.run.run_id) if order.run else None,
             )
         return BegunRollback(rollback_id=str(rollback.id), epoch=rollback.epoch)
@@ -230,9 +232,7 @@ class RollbackActivities:
             return await store.rollbacks.get(connection, rollback_id=UUID(rollback_id))
 
 
-async def _alert(
-    connection: AsyncConnection, rollback: Rollback, rule: str, severity: Severity, sentence: str
-) -> None:
+async def _alert(connection: AsyncConnection, rollback: Rollback, rule: str, severity: Severity, sentence: str) -> None:
     await store.alerts.fire(
         connection,
         environment=rollback.environment,

@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+from temporalio import activity
+
 import store.clients
 import store.components
 import store.rollbacks
 import store.runs
-from temporalio import activity
-
 from activities.refusals import final
 from crossfade.plan.resolved import ComponentPlan
 from crossfade.states import ComponentStatus, RunState

@@ -2,18 +2,18 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
 import httpx
-import store.flags
-import store.inter_phase
-import store.validations
-from store.validations import Checkpoint
+from pydantic import JsonValue
 from temporalio import activity
 
+import store.flags
+import store.inter_phase
 import store.metrics
+import store.validations
 from activities.refusals import final
 from activities.rollouts import RunRef
 from crossfade.checkpoints import CheckpointJudgement, judge
@@ -21,6 +21,7 @@ from crossfade.plan.resolved import GateCheck, ValidationPlan
 from crossfade.states import Variant, Verdict
 from crossfade.statistics.limits import lower_bound
 from store.engine import AsyncEngine
+from store.validations import Checkpoint
 
 LOOK: Final = 0.25  # seconds between looks at the counts
 LARGEST_ANSWER: Final = 1_048_576  # bytes read of a self-check's answer
@@ -53,9 +54,8 @@ class CheckpointOutcome:
     """The verdict with its figures, in one sentence."""
 
     verdict: Verdict
-    compared: int
-    mismatched: int
     sentence: str
+    evidence: dict[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,4 +224,13 @@ def _outcome(checkpoint: Checkpoint, verdict: Verdict, compared: int, mismatched
         f"{checkpoint.name}: {verdict}, {mismatched} of {compared} compared calls differ"
         f" (at most {checkpoint.max_mismatch:.3%} allowed at {checkpoint.confidence:.0%} confidence)"
     )
-    return CheckpointOutcome(verdict=verdict, compared=compared, mismatched=mismatched, sentence=sentence)
+    evidence: dict[str, JsonValue] = {
+        "validation": checkpoint.name,
+        "checkpointId": str(checkpoint.id),
+        "compared": compared,
+        "mismatched": mismatched,
+        "limit": checkpoint.max_mismatch,
+        "confidence": checkpoint.confidence,
+        "sentence": sentence,
+    }
+    return CheckpointOutcome(verdict=verdict, sentence=sentence, evidence=evidence)

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from pydantic import JsonValue
+
 from crossfade.decisions import Gate
 from crossfade.plan.resolved import ComponentPlan, PhasePlan, Policy
 from crossfade.states import ComponentStatus, MigrationStatus, PhaseStatus, Verdict
@@ -211,6 +213,7 @@ class RolloutState:
     promoted: bool = False
     validation: Gate = Gate.NOT_NEEDED
     validation_reason: str = ""
+    validation_evidence: dict[str, JsonValue] = field(default_factory=dict)
     approvals: list[str] = field(default_factory=list)
     approval_asked_at: datetime | None = None
     approval_expired: bool = False

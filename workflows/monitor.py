@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from activities.monitor import MonitorActivities
 from temporalio import workflow
 
+from activities.monitor import MonitorActivities
 from workflows.effects import WRITE
 from workflows.messages import MonitorInput
 

@@ -29,11 +29,11 @@ BACK_OFF = 1.0  # seconds after Postgres has failed
 TASK_TIMEOUT = timedelta(seconds=2)
 
 
-async def relay(engine: AsyncEngine, client: Client, stop: asyncio.Event) -> None:
+async def relay(engine: AsyncEngine, client: Client, stop: asyncio.Event, *, task_queue: str = TASK_QUEUE) -> None:
     """Deliver until `stop` is set; neither a dead database nor a dead Temporal ends it."""
     while not stop.is_set():
         try:
-            delivered = await deliver(engine, client)
+            delivered = await deliver(engine, client, task_queue=task_queue)
         except Exception:  # a process edge: the relay must outlive everything that it depends on
             log.exception("the outbox could not be read")
             delivered = 0
@@ -42,11 +42,11 @@ async def relay(engine: AsyncEngine, client: Client, stop: asyncio.Event) -> Non
             await _pause(stop, IDLE)
 
 
-async def deliver(engine: AsyncEngine, client: Client) -> int:
+async def deliver(engine: AsyncEngine, client: Client, *, task_queue: str = TASK_QUEUE) -> int:
     """Deliver one batch and give how many messages it held; the store hands out one per workflow at a time."""
     async with engine.begin() as connection:
         messages = await store.outbox.take(connection, limit=BATCH)
-        errors = await asyncio.gather(*(_deliver(client, message) for message in messages))
+        errors = await asyncio.gather(*(_deliver(client, message, task_queue) for message in messages))
         for message, error in zip(messages, errors, strict=True):
             if error is None:
                 await store.outbox.delivered(connection, message.id)
@@ -55,11 +55,14 @@ async def deliver(engine: AsyncEngine, client: Client) -> int:
     return len(messages)
 
 
-async def _deliver(client: Client, message: Message) -> str | None:
+async def _deliver(client: Client, message: Message, task_queue: str) -> str | None:
     """Deliver one message; give what went wrong, None when it arrived."""
     try:
         async with asyncio.timeout(CALL):
-            await (_start if message.kind == "start" else _signal)(client, message)
+            if message.kind == "start":
+                await _start(client, message, task_queue)
+            else:
+                await _signal(client, message)
     except (RPCError, TimeoutError, RuntimeError, WorkflowAlreadyStartedError) as error:
         log.warning("%s %s of %s waits: %s", message.kind, message.name, message.workflow_id, error)
         return type(error).__name__
@@ -75,7 +78,7 @@ async def _signal(client: Client, message: Message) -> None:
         log.info("%s has ended already and needs no %s", message.workflow_id, message.name)
 
 
-async def _start(client: Client, message: Message) -> None:
+async def _start(client: Client, message: Message, task_queue: str) -> None:
     payload = message.payload
     key = _key(payload)
     once = message.name in {"Rollback", "Validation"}
@@ -84,7 +87,7 @@ async def _start(client: Client, message: Message) -> None:
             message.name,
             payload,
             id=message.workflow_id,
-            task_queue=TASK_QUEUE,
+            task_queue=task_queue,
             task_timeout=TASK_TIMEOUT,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             id_reuse_policy=(WorkflowIDReusePolicy.REJECT_DUPLICATE if once else WorkflowIDReusePolicy.ALLOW_DUPLICATE),

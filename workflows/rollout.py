@@ -158,6 +158,7 @@ class Rollout(WayBack):
                 failed = outcome.verdict is Verdict.FAIL
                 self.state.validation = Gate.FAILED if failed else Gate.INCONCLUSIVE
                 self.state.validation_reason = outcome.sentence
+                self.state.validation_evidence = outcome.evidence
                 return
         self.state.validation = Gate.PASSED
 
@@ -284,6 +285,7 @@ class Rollout(WayBack):
         self.state.hold_served, self.state.clock_read_at = timedelta(0), None
         self.state.approvals, self.state.approval_asked_at = [], None
         self.state.validation, self.state.validation_reason = seen.first_gate(self.plan, self.state), ""
+        self.state.validation_evidence = {}
         self.version += 1
 
     def _read_clock(self) -> None:

@@ -47,6 +47,7 @@ class WayBack(RolloutOrders):
             trigger=RollbackTrigger.VALIDATION if validation else RollbackTrigger.MANUAL,
             actor=asked.actor if asked else "crossfade",
             reason=reason,
+            evidence=self.state.validation_evidence if validation else {},
         )
         begun = await workflow.execute_activity_method(RollbackActivities.begin, begin, summary="roll back", **WRITE)
         self.state.rollback = RollBack(actor=begin.actor, reason=reason, rollback_id=begun.rollback_id)
