@@ -15,14 +15,15 @@ from examples.airports.directory import Airport, Directory
 
 NAME = "websocket-socketio"
 LONGEST_CODE = 4
+_STATUS = {None: 200, "bad frame": 400, "bad code": 400, "unknown code": 404}
 
 
 def answer_frame(frame: str, directory: Directory) -> str:
     """Legacy: the frame that answers a frame."""
     try:
         question = json.loads(frame)
-        number, code = question["n"], question["code"]
-    except (ValueError, TypeError, KeyError):
+        number, code = question.get("n"), question["code"]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return json.dumps({"n": None, "ok": False, "error": "bad frame"})
     if not isinstance(code, str) or not code.strip() or not code.strip().isalnum() or len(code.strip()) > LONGEST_CODE:
         return json.dumps({"n": number, "ok": False, "error": "bad code"})
@@ -34,8 +35,9 @@ def answer_frame(frame: str, directory: Directory) -> str:
 
 def acknowledge(event: object, directory: Directory) -> Answer:
     """Candidate: what acknowledges a `lookup` event."""
-    code = event.get("code") if isinstance(event, dict) else None
-    code = code.strip() if isinstance(code, str) else ""
+    if not isinstance(event, dict) or "code" not in event:
+        return problem(400, code="malformed-message", detail="A look-up is an object with a code.")
+    code = event["code"].strip() if isinstance(event["code"], str) else ""
     if not code.isalnum() or len(code) > LONGEST_CODE:
         return problem(400, code="malformed-code", detail="An airport's code has three or four letters or digits.")
     airport = directory.find(code)
@@ -67,15 +69,15 @@ def _nested(airport: Airport) -> Body:
     }
 
 
-_MEANINGS = {"bad code": "malformed-code", "unknown code": "unknown-airport"}
+_MEANINGS = {"bad frame": "malformed-message", "bad code": "malformed-code", "unknown code": "unknown-airport"}
 
 
 def differences(legacy: Answer, candidate: Answer) -> list[str]:
     """Compare every field of the airport, or the meaning of the refusal.
 
     Intended differences: the shape (legacy's flat record in a frame with its number, candidate's nested one in an
-    acknowledgement) and the words of a refusal; bad code and malformed-code, unknown code and unknown-airport are the
-    same.
+    acknowledgement) and the words of a refusal: bad frame and malformed-message, bad code and malformed-code, unknown
+    code and unknown-airport are the same.
     """
     if legacy.status != candidate.status:
         return ["status"]
@@ -101,15 +103,14 @@ def alter(answer: Answer, directory: Directory) -> Answer:
 
 
 def build(directory: Directory) -> Component:
-    """The component over one directory; `params` are the fields of one message."""
+    """The component over one directory; the parameter `message` is the JSON text of one message."""
 
     async def legacy(params: Params) -> Answer:
-        answered = json.loads(answer_frame(json.dumps(dict(params)), directory))
-        status = {"bad frame": 400, "bad code": 400, "unknown code": 404}.get(answered.get("error"), 200)
-        return Answer(answered, status=status)
+        answered = json.loads(answer_frame(params["message"], directory))
+        return Answer(answered, status=_STATUS[answered.get("error")])
 
     async def candidate(params: Params) -> Answer:
-        return acknowledge(dict(params), directory)
+        return acknowledge(_event(params["message"]), directory)
 
     return Component(
         name=NAME,
@@ -117,5 +118,12 @@ def build(directory: Directory) -> Component:
         candidate=candidate,
         differences=differences,
         alter=lambda answer: alter(answer, directory),
-        probes=(({"n": "1", "code": "FRA"}, "EDDF"), ({"n": "2", "code": "kjfk"}, "KJFK")),
+        probes=(({"message": '{"n": 1, "code": "FRA"}'}, "EDDF"), ({"message": '{"n": 2, "code": "kjfk"}'}, "KJFK")),
     )
+
+
+def _event(message: str) -> object:
+    try:
+        return json.loads(message)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,1 @@
+"""People who use the airport directory: real questions, typing errors and bad intentions, at a steady rate."""

@@ -1,0 +1,56 @@
+"""The application, put together: database, directory, components, flags, routes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+
+from crossfade.sdk import Client
+from examples.airports.component import Component
+from examples.airports.components import build
+from examples.airports.database import create_engine, open_directory
+from examples.airports.faults import Faults
+from examples.airports.routes import Parts, component_routes, operating_routes
+from examples.airports.selfcheck import SelfCheck
+from examples.airports.serving import Serving
+from examples.airports.sockets import Sockets
+
+_GAUGE_SECONDS = 1.0
+
+
+def create_app(database_url: str, client: Client) -> FastAPI:
+    """The application over a database; it starts and closes the client."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = create_engine(database_url)
+        directory = await open_directory(engine)
+        components = build(engine, directory)
+        faults = Faults([component.name for component in components])
+        serving = Serving(client, components, faults)
+        sockets = Sockets(serving)
+        app.include_router(component_routes(serving))
+        app.include_router(sockets.router)
+        selfcheck = SelfCheck(engine, directory, serving.sides.values())
+        app.include_router(operating_routes(Parts(directory, serving, faults, selfcheck, sockets)))
+        app.mount("/live/socket.io", sockets.application)
+        await asyncio.to_thread(client.start)
+        gauges = asyncio.create_task(_declare_memory(client, components))
+        yield
+        gauges.cancel()
+        with suppress(asyncio.CancelledError):
+            await gauges
+        sockets.close()
+        await asyncio.to_thread(client.close)
+        await engine.dispose()
+
+    return FastAPI(title="Airports", lifespan=lifespan, openapi_url="/openapi.json", docs_url=None, redoc_url=None)
+
+
+async def _declare_memory(client: Client, components: Iterable[Component]) -> None:
+    while True:
+        for component in components:
+            for variant, usage in component.memory.items():
+                client.gauge(component.name, variant, usage())
+        await asyncio.sleep(_GAUGE_SECONDS)

@@ -1,0 +1,73 @@
+"""A steady stream of questions to the application, most of them to what is ramping."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from random import Random
+
+from examples.airports.traffic.aim import shares
+from examples.airports.traffic.callers import Callers
+from examples.airports.traffic.questions import COMPONENTS, LIVE, PATHS, Questions
+from examples.airports.traffic.target import GONE, Target
+
+log = logging.getLogger(__name__)
+
+MOST_OPEN = 200
+_AIM_SECONDS = 1.0
+
+
+class Generator:
+    """Asks at a rate until it is paused or ended; it never leaves a request without its answer."""
+
+    def __init__(self, target: Target, *, rate: float, seed: int | None = None) -> None:
+        self._target = target
+        self._rate = rate
+        self._random = Random(seed)
+        self._questions = Questions(self._random)
+        self._callers = Callers(target, self._questions, self._random)
+        self._shares: Mapping[str, float] = shares(())
+        self._open: set[asyncio.Task[None]] = set()
+        self._running: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin, or go on after a pause."""
+        if not self._running:
+            self._running = [asyncio.create_task(self._aim()), asyncio.create_task(self._ask())]
+
+    async def pause(self) -> None:
+        """Ask nothing more and wait for the answers that are open: then the counts stand still."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        self._running = []
+        await self._callers.end()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    async def _aim(self) -> None:
+        while True:
+            try:
+                self._shares = shares(await self._target.ramping())
+            except GONE:
+                self._target.lost()
+                await self._target.there()
+            self._callers.aim(self._rate * self._shares[LIVE])
+            await asyncio.sleep(_AIM_SECONDS)
+
+    async def _ask(self) -> None:
+        clock = asyncio.get_running_loop().time
+        due = clock()
+        while True:
+            await self._target.there()
+            # After a stall the traffic goes on at its rate; it does not catch up in a burst.
+            due = max(due + 1 / (self._rate * (1 - self._shares[LIVE])), clock() - 1.0)
+            await asyncio.sleep(max(0.0, due - clock()))
+            if len(self._open) < MOST_OPEN:
+                self._ask_one()
+
+    def _ask_one(self) -> None:
+        weights = [self._shares[name] for name in PATHS]
+        (component,) = self._random.choices(COMPONENTS[: len(PATHS)], weights)
+        question = self._questions.ask(component)
+        task = asyncio.create_task(self._target.ask(question, self._questions.person()))
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)

@@ -1,0 +1,80 @@
+"""A live connection from the user's end, over either transport."""
+
+import json
+from collections.abc import Mapping
+from typing import Protocol
+
+import aiohttp
+import socketio
+
+from examples.airports.traffic.target import ANSWER_SECONDS, Target
+
+
+class Moved(Exception):
+    """The user's connection should be of the other transport now."""
+
+
+class Line(Protocol):
+    """An open connection."""
+
+    async def look_up(self, message: str) -> Mapping[str, object]:
+        """The answer to a message; Moved when it has to be asked over the other transport."""
+
+    async def close(self) -> None:
+        """Close in good order."""
+
+
+class RawLine:
+    """Legacy's: a WebSocket with text frames."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+
+    async def look_up(self, message: str) -> Mapping[str, object]:
+        """Send a frame and take the next one as its answer."""
+        await self._socket.send_str(message)
+        frame = await self._socket.receive(ANSWER_SECONDS)
+        if frame.type is not aiohttp.WSMsgType.TEXT:
+            raise Moved
+        return _told(json.loads(frame.data))
+
+    async def close(self) -> None:
+        """Say good-bye."""
+        await self._socket.close()
+
+
+class SocketIoLine:
+    """Candidate's: an event with an acknowledgement."""
+
+    def __init__(self, client: socketio.AsyncClient) -> None:
+        self._client = client
+
+    async def look_up(self, message: str) -> Mapping[str, object]:
+        """Emit the event and await what acknowledges it."""
+        return _told(await self._client.call("lookup", json.loads(message), timeout=ANSWER_SECONDS))
+
+    async def close(self) -> None:
+        """Say good-bye."""
+        await self._client.disconnect()
+
+
+async def open_line(target: Target, person: str) -> Line:
+    """A connection of the transport that this person should use; Moved when that has just changed."""
+    if await target.live_variant(person) == "legacy":
+        address = f"{target.url}/live/ws"
+        return RawLine(await target.session.ws_connect(address, params={"user": person}, max_msg_size=65_536))
+    client = socketio.AsyncClient(reconnection=False, http_session=target.session)
+    try:
+        await client.connect(
+            target.url, auth={"user": person}, socketio_path="/live/socket.io", transports=["websocket"]
+        )
+    except socketio.exceptions.ConnectionError as error:
+        await client.disconnect()
+        raise Moved from error
+    return SocketIoLine(client)
+
+
+def _told(answer: Mapping[str, object]) -> Mapping[str, object]:
+    if answer.get("moved"):
+        raise Moved
+    return answer

@@ -1,0 +1,62 @@
+"""The application as its users see it: requests, connections, and whether it is there at all."""
+
+import asyncio
+from collections.abc import Collection
+
+import aiohttp
+
+from examples.airports.traffic.counts import Counts
+from examples.airports.traffic.questions import Question
+
+# Longer than any answer takes, so that what the application counted is counted here.
+ANSWER_SECONDS = 30.0
+_RETRY_SECONDS = 0.25
+GONE = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+class Target:
+    """One application at one address."""
+
+    def __init__(self, url: str, session: aiohttp.ClientSession, counts: Counts) -> None:
+        self.url = url.rstrip("/")
+        self.session = session
+        self.counts = counts
+        self._is_there = asyncio.Event()
+
+    async def there(self) -> None:
+        """Return once the application answers."""
+        while not self._is_there.is_set():
+            try:
+                async with self.session.get(f"{self.url}/healthz") as answer:
+                    if answer.ok:
+                        self._is_there.set()
+                        return
+            except GONE:
+                pass
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    def lost(self) -> None:
+        """The application did not answer; ask whether it is there before going on."""
+        self._is_there.clear()
+
+    async def ask(self, question: Question, person: str) -> None:
+        """Ask once and count the answer."""
+        try:
+            address, headers = self.url + question.path, {"X-User": person}
+            async with self.session.get(address, params=question.params, headers=headers) as answer:
+                await answer.read()
+        except GONE:
+            self.lost()
+            return
+        if variant := answer.headers.get("X-Variant"):
+            self.counts.add(question.component, variant, failed="X-Failed" in answer.headers)
+
+    async def ramping(self) -> Collection[str]:
+        """The components with a live run."""
+        async with self.session.get(f"{self.url}/flags") as answer:
+            return {flag["name"] for flag in (await answer.json())["flags"] if flag["isLive"]}
+
+    async def live_variant(self, person: str) -> str:
+        """The variant that this person's connection should have."""
+        async with self.session.get(f"{self.url}/live", headers={"X-User": person}) as answer:
+            return str((await answer.json())["variant"])
