@@ -45,15 +45,10 @@ class Findings:
         """Whether something at, above or below one of the paths was refused."""
         return any(_touch(refused, path) for refused in self._refused for path in paths)
 
-    def raise_refused(self) -> None:
-        """Raise what was refused, in the order of the text.
-
-        Raises:
-            InvalidPlan: Something was.
-        """
-        if self.problems:
-            ordered = sorted(self.problems, key=lambda problem: (problem.line, problem.column, problem.field))
-            raise InvalidPlan(ordered[:MOST_PROBLEMS])
+    def refused(self) -> InvalidPlan:
+        """What was refused, in the order of the text, as the error to raise."""
+        ordered = sorted(self.problems, key=lambda problem: (problem.line, problem.column, problem.field))
+        return InvalidPlan(ordered[:MOST_PROBLEMS])
 
     @property
     def warnings(self) -> tuple[str, ...]:
