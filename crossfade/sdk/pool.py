@@ -1,0 +1,48 @@
+"""A few threads for work that nobody waits for."""
+
+import logging
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Lock, Thread
+
+log = logging.getLogger("crossfade.sdk")
+
+
+class Pool:
+    """At most `workers` daemon threads and `backlog` jobs, started as they are needed.
+
+    Not an executor of the standard library: that one waits at exit for what hangs.
+    """
+
+    def __init__(self, name: str, *, workers: int, backlog: int) -> None:
+        self._name = name
+        self._workers = max(1, workers)
+        self._most = self._workers + backlog
+        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._lock = Lock()
+        self._threads = 0
+        self._open = 0
+
+    def submit(self, job: Callable[[], None]) -> bool:
+        """Do the job some time; False when there is no room for it."""
+        with self._lock:
+            if self._open >= self._most:
+                return False
+            self._open += 1
+            grows = self._threads < min(self._workers, self._open)
+            self._threads += grows
+        self._jobs.put(job)
+        if grows:
+            Thread(target=self._work, name=self._name, daemon=True).start()
+        return True
+
+    def _work(self) -> None:
+        while True:
+            job = self._jobs.get()
+            try:
+                job()
+            except BaseException:  # the edge of a thread: an application's sys.exit() must not take the worker away
+                log.exception("a shadowed call could not be compared")
+            del job  # a waiting thread holds on to nothing
+            with self._lock:
+                self._open -= 1

@@ -1,0 +1,104 @@
+"""The thread that asks the server, each second, what is to be served."""
+
+import logging
+import random
+from threading import Event, Thread
+
+from crossfade.sdk.cache import Cache
+from crossfade.sdk.clocks import boottime
+from crossfade.sdk.server import Server, Unreachable
+from crossfade.sdk.serving import NETWORK, Serving
+
+log = logging.getLogger("crossfade.sdk")
+
+MOST_FETCHES = 3
+"""How often one round follows a revision that keeps moving."""
+
+
+class Refresher:
+    """Confirms what is served and fetches what is newer."""
+
+    def __init__(
+        self, server: Server, serving: Serving, *, client_id: str, cache: Cache | None, refresh: float
+    ) -> None:
+        self._server = server
+        self._serving = serving
+        self._client_id = client_id
+        self._cache = cache
+        self._refresh = refresh
+        self._ending = Event()
+        self._thread = Thread(target=self._run, name="crossfade-refresh", daemon=True)
+        self.tried = Event()
+        """Set once the first round is over, whatever came of it."""
+        self.connected = False
+        self.confirmed_at: float | None = None
+        """When the question was asked, on the boot-time clock, whose answer was last in agreement."""
+
+    def start(self) -> None:
+        """Begin asking."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Ask no more; a question under way is still answered."""
+        self._ending.set()
+
+    def wait(self, timeout: float) -> None:
+        """Wait until nothing is under way."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            began = boottime()
+            self._round()
+            self.tried.set()
+            # A little jitter, so that a thousand clients do not ask in step for ever.
+            pause = self._refresh * random.uniform(0.9, 1.0) - (boottime() - began)  # noqa: S311 - not a secret
+            self._ending.wait(max(0.0, pause))
+
+    def _round(self) -> None:
+        try:
+            self._serving.apply_force()
+            agreed = self._agree()
+        except Unreachable as error:
+            self._note(connected=False, why=str(error))
+        except Exception:  # the edge of a thread: it must outlive any answer, or the flags stay as they are unseen
+            log.exception("the flags could not be refreshed")
+            self.connected = False
+        else:
+            self._note(connected=agreed, why="the server knows less than this client")
+
+    def _agree(self) -> bool:
+        """Fetch and confirm until both sides speak of the same revision; False if the server is behind."""
+        if self._serving.known.source != NETWORK:
+            self._fetch(None)
+        for _ in range(MOST_FETCHES):
+            if self._ending.is_set():  # a client that is leaving must not be seen again after its goodbye
+                return True
+            known = self._serving.known
+            asked_at = boottime()
+            answer = self._server.confirm(self._client_id, known.revision, known.epoch)
+            if (answer.revision, answer.epoch) == (known.revision, known.epoch):
+                self._renew(asked_at, answer.valid_for)
+                return True
+            if answer.revision < known.revision:
+                return False
+            self._fetch(known.revision if answer.revision > known.revision else None)
+        return True
+
+    def _fetch(self, revision: int | None) -> None:
+        asked_at = boottime()
+        snapshot = self._server.flags(revision)
+        if snapshot is not None and self._serving.install(snapshot, source=NETWORK):
+            if self._cache is not None:
+                self._cache.write(snapshot)
+            self._renew(asked_at, snapshot.valid_for)
+
+    def _renew(self, asked_at: float, valid_for: float) -> None:
+        self._serving.validity.renew(asked_at, valid_for)
+        self.confirmed_at = asked_at
+
+    def _note(self, *, connected: bool, why: str) -> None:
+        if connected is not self.connected:
+            log.log(logging.INFO if connected else logging.WARNING, "connected" if connected else f"apart: {why}")
+        self.connected = connected

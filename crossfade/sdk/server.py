@@ -1,0 +1,142 @@
+"""The server as a client application sees it: four calls, each with a deadline and a size limit."""
+
+import json
+import time
+from dataclasses import dataclass
+from enum import Enum, auto
+from http import HTTPStatus
+from urllib.parse import quote
+
+import httpx
+
+from crossfade.errors import CrossfadeError, InvalidFlag
+from crossfade.members import mapping, member
+from crossfade.sdk.clocks import boottime
+from crossfade.sdk.snapshot import Snapshot, read_snapshot, seconds
+
+MOST_BYTES = 32 * 2**20
+_ACCEPTED = range(200, 300)
+_PERMANENT = frozenset({400, 413, 415, 422})
+
+
+class Unreachable(CrossfadeError):
+    """The server did not answer as it should."""
+
+
+class Receipt(Enum):
+    """What became of a batch."""
+
+    ACCEPTED = auto()
+    REFUSED = auto()
+    """For good: sending the same bytes again cannot help."""
+    AGAIN = auto()
+    """Not known to be counted; send the same bytes again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What the server knows, and for how long it vouches for it."""
+
+    revision: int
+    epoch: int
+    valid_for: float
+
+
+class Server:
+    """A connection to one server with one token."""
+
+    def __init__(self, url: str, token: str, *, timeout: float = 2.0) -> None:
+        self.timeout = timeout
+        self._http = httpx.Client(
+            base_url=url.rstrip("/") + "/api/migration",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=timeout,
+        )
+
+    def flags(self, known: int | None, *, timeout: float | None = None) -> Snapshot | None:
+        """All flags, or None when they are still at the `known` revision.
+
+        Raises:
+            Unreachable: No usable answer within the timeout.
+        """
+        headers = {} if known is None else {"If-None-Match": f'"{known}"'}
+        status, body = self._call("GET", "/sdk/flags", headers=headers, timeout=timeout)
+        if status == HTTPStatus.NOT_MODIFIED and known is not None:
+            return None
+        if status != HTTPStatus.OK:
+            raise Unreachable(f"flags answered {status}")
+        try:
+            return read_snapshot(body)
+        except InvalidFlag as error:
+            raise Unreachable(str(error)) from error
+
+    def confirm(self, client_id: str, revision: int, epoch: int) -> Confirmation:
+        """Say what is served here, and learn what should be.
+
+        Raises:
+            Unreachable: No usable answer within the timeout.
+        """
+        question = json.dumps({"clientId": client_id, "revision": revision, "epoch": epoch}).encode()
+        status, body = self._call("POST", "/sdk/confirmations", content=question)
+        if status != HTTPStatus.OK:
+            raise Unreachable(f"confirmations answered {status}")
+        try:
+            answer = mapping(json.loads(body), "the confirmation")
+            return Confirmation(
+                member(answer, "revision", int), member(answer, "epoch", int), seconds(answer.get("validFor"))
+            )
+        except (ValueError, RecursionError, InvalidFlag) as error:
+            raise Unreachable("the confirmation cannot be read") from error
+
+    def leave(self, client_id: str, *, timeout: float) -> None:
+        """Say that this client serves nothing any more.
+
+        Raises:
+            Unreachable: No answer within the timeout.
+        """
+        self._call("DELETE", f"/sdk/clients/{quote(client_id, safe='')}", timeout=timeout)
+
+    def post(self, batch: bytes, *, timeout: float | None = None) -> Receipt:
+        """Hand over a batch of metrics."""
+        # A repeated batch has the same bytes, so the time of this very sending stands beside it.
+        headers = {"Crossfade-Sent-At": f"{time.time():.3f}"}
+        try:
+            status, _ = self._call("POST", "/metrics", content=batch, headers=headers, timeout=timeout)
+        except Unreachable:
+            return Receipt.AGAIN
+        if status in _ACCEPTED:
+            return Receipt.ACCEPTED
+        return Receipt.REFUSED if status in _PERMANENT else Receipt.AGAIN
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> tuple[int, bytes]:
+        limit = self.timeout if timeout is None else timeout
+        deadline = boottime() + limit
+        sent = {"Content-Type": "application/json", **(headers or {})} if content is not None else headers
+        try:
+            with self._http.stream(method, path, content=content, headers=sent, timeout=limit) as response:
+                return response.status_code, _read(response, deadline)
+        # A closed client raises RuntimeError: the process is on its way out.
+        except (httpx.HTTPError, httpx.InvalidURL, RuntimeError) as error:
+            raise Unreachable(type(error).__name__) from error
+
+
+def _read(response: httpx.Response, deadline: float) -> bytes:
+    body = bytearray()
+    for chunk in response.iter_bytes():
+        body += chunk
+        # httpx limits the wait for each byte, not for all of them.
+        if boottime() > deadline or len(body) > MOST_BYTES:
+            raise Unreachable("the answer is too slow or too long")
+    return bytes(body)

@@ -1,0 +1,172 @@
+"""The server's side of the protocol, for tests of the client alone: real sockets, scripted answers."""
+
+import json
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Condition, Event, Thread
+from typing import Any, Self
+
+from crossfade.flags import Flag, to_definition
+
+JSON = dict[str, Any]
+
+
+def flag(name: str = "search", percentage: float | str = 25, **changes: Any) -> Flag:
+    values: JSON = {"environment": "test", "revision": 1, "percentage": Decimal(str(percentage)), **changes}
+    return Flag(name=name, **values)
+
+
+@dataclass
+class Posted:
+    """One POST of metrics as it arrived."""
+
+    body: bytes
+    answered: int
+
+    @property
+    def batch(self) -> JSON:
+        decoded: JSON = json.loads(self.body)
+        return decoded
+
+
+@dataclass
+class ProtocolServer:
+    """Keeps what it was asked and answers what the test says."""
+
+    revision: int = 1
+    epoch: int = 1
+    valid_for: float = 5.0
+    definitions: list[JSON] = field(default_factory=list)
+    is_down: bool = False
+    answers: deque[int] = field(default_factory=deque)
+    """Statuses for the next POSTs of metrics; then 200."""
+    answer_is_lost: bool = False
+    """The next batch is taken and the connection cut."""
+    posts: list[Posted] = field(default_factory=list)
+    confirmations: list[JSON] = field(default_factory=list)
+    requests: list[tuple[str, str, int]] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    changed: Condition = field(default_factory=Condition)
+    gate: Event = field(default_factory=Event)
+    """Answers wait for it; it is open unless a test closes it."""
+
+    def __enter__(self) -> Self:
+        self.gate.set()
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.http.daemon_threads = True
+        self.thread = Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.gate.set()
+        self.http.shutdown()
+        self.http.server_close()
+        self.thread.join()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.http.server_port}"
+
+    def publish(self, *flags: Flag, revision: int | None = None, epoch: int | None = None) -> None:
+        with self.changed:
+            self.definitions = [to_definition(flag) for flag in flags]
+            self.revision = self.revision + 1 if revision is None else revision
+            self.epoch = self.epoch if epoch is None else epoch
+
+    def wait(self, condition: Any, timeout: float = 10) -> None:
+        with self.changed:
+            assert self.changed.wait_for(condition, timeout), "it did not happen in time"
+
+    def counted(self) -> list[JSON]:
+        """The summaries of all acknowledged batches, each batch once."""
+        batches = {post.batch["batchId"]: post.batch for post in self.posts if post.answered == 200}
+        return [summary for batch in batches.values() for summary in batch["summaries"]]
+
+    def total(self, component: str, variant: str, metric: str) -> int:
+        return sum(_count(self.counted(), component, variant, metric))
+
+
+def _count(summaries: Iterable[JSON], component: str, variant: str, metric: str) -> Iterable[int]:
+    wanted = (component, variant, metric)
+    return (s["count"] for s in summaries if (s["component"], s["variant"], s["metric"]) == wanted)
+
+
+def _handler(server: ProtocolServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            if self._is_refused():
+                return
+            etag = f'"{server.revision}"'
+            if self.headers["If-None-Match"] == etag:
+                self._answer(304, None, etag)
+                return
+            snapshot = {
+                "environment": "test",
+                "revision": server.revision,
+                "epoch": server.epoch,
+                "validFor": server.valid_for,
+                "flags": server.definitions,
+            }
+            self._answer(200, snapshot, etag)
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self._is_refused():
+                return
+            if self.path.endswith("/metrics"):
+                self._take(body)
+                return
+            server.confirmations.append(json.loads(body))
+            knows = {"revision": server.revision, "epoch": server.epoch, "validFor": server.valid_for}
+            self._answer(200, knows)
+
+        def do_DELETE(self) -> None:
+            if not self._is_refused():
+                server.left.append(self.path.rsplit("/", 1)[1])
+                self._answer(204, None)
+
+        def _take(self, body: bytes) -> None:
+            if server.answer_is_lost:
+                server.answer_is_lost = False
+                self._note(Posted(body, 200))
+                self.close_connection = True
+                return
+            status = server.answers.popleft() if server.answers else 200
+            self._answer(status, {"accepted": 1})
+            self._note(Posted(body, status))
+
+        def _note(self, post: Posted) -> None:
+            with server.changed:
+                server.posts.append(post)
+                server.changed.notify_all()
+
+        def _is_refused(self) -> bool:
+            server.gate.wait()
+            authorized = self.headers["Authorization"] == "Bearer secret"
+            if server.is_down or not authorized:
+                self._answer(503 if authorized else 401, {})
+            return server.is_down or not authorized
+
+        def _answer(self, status: int, content: JSON | None, etag: str | None = None) -> None:
+            body = b"" if content is None else json.dumps(content).encode()
+            self.send_response(status)
+            if etag is not None:
+                self.send_header("ETag", etag)
+            if status not in {204, 304}:
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+            with server.changed:
+                server.requests.append((self.command, self.path, status))
+                server.changed.notify_all()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    return Handler
