@@ -1,5 +1,6 @@
 """The bound of a metric: operator and value in the metric's own unit."""
 
+import re
 from dataclasses import dataclass
 
 from crossfade.plan.findings import Findings
@@ -10,8 +11,8 @@ from crossfade.plan.settings import Metric
 
 RATES = frozenset({"errorRate", "connectionDropRate"})
 FRACTIONS = RATES | {"memoryUsage"}
-TIMES = frozenset({"responseTime.p95"})
 
+_TIME = re.compile(r"responseTime\.p[1-9][0-9]?(?:\.[0-9]{1,2})?", re.ASCII)
 _ONE_BOUND = "write one bound: max, min, or operator with value"
 
 
@@ -22,6 +23,11 @@ class ResolvedBound:
     operator: Operator
     value: float
     relative: bool
+
+
+def is_time(metric: str | None) -> bool:
+    """Whether the metric is a quantile of the response time, in ms, such as `responseTime.p95`."""
+    return metric is not None and _TIME.fullmatch(metric) is not None
 
 
 def resolve_bound(metric: Metric, node: Node, findings: Findings) -> ResolvedBound | None:
@@ -75,7 +81,7 @@ def _absolute_problem(metric: Metric, operator: Operator, bound: Bound) -> str |
         return "a signed change needs compare: legacy; write 10% for a part of the whole"
     if bound.value < 0:
         return "must not be negative"
-    if metric.metric in TIMES:
+    if is_time(metric.metric):
         return _time_problem(bound)
     if metric.metric in FRACTIONS:
         return _fraction_problem(metric, operator, bound)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
 
-from crossfade.plan.bounds import RATES, TIMES, resolve_bound
+from crossfade.plan.bounds import FRACTIONS, is_time, resolve_bound
 from crossfade.plan.findings import Findings
 from crossfade.plan.merging import metric_name
 from crossfade.plan.names import EVENTS_SOURCE
@@ -14,8 +14,7 @@ from crossfade.plan.resolved import Action, Judging, Role, Threshold
 from crossfade.plan.settings import Metric, Thresholds
 from crossfade.states import Severity
 
-GAUGES = frozenset({"memoryUsage"})
-JUDGED = (*sorted(RATES), *sorted(TIMES), *sorted(GAUGES))
+JUDGED = (*sorted(FRACTIONS), "responseTime.p95")
 REQUIRABLE = ("errorRate", "responseTime", "memoryUsage", "connectionDropRate")
 WINDOW = timedelta(minutes=5)
 LONGEST_WINDOW = timedelta(days=1)
@@ -79,6 +78,8 @@ def _judging(written: Thresholds, node: Node, findings: Findings) -> Judging:
                 findings.refuse(place, f"cannot be required: it is not measured; known are: {', '.join(REQUIRABLE)}")
     if written.interval not in {None, INTERVAL}:
         findings.lacks_effect(node.nearest("interval"), "judged each second whatever the interval")
+    if written.consecutive_error_limit is not None:
+        findings.lacks_effect(node.nearest("consecutiveErrorLimit"), "no source is asked yet, so none can fail")
     defaults = Judging()
     return Judging(
         required="auto" if written.required in {None, "auto"} else cast("tuple[str, ...]", written.required),
@@ -108,7 +109,7 @@ def _threshold(
         severity=Severity(metric.severity) if metric.severity else _SEVERITY[role],
         failure_limit=metric.failure_limit or 0, min_sample=metric.min_sample or 100,
         initial_delay=metric.initial_delay or timedelta(0), estimate=metric.estimate or "bound",
-        attribute=metric.attribute or "", unit="ms" if metric.metric in TIMES else "",
+        attribute=metric.attribute or "", unit="ms" if is_time(metric.metric) else "",
         source=metric.source or EVENTS_SOURCE,
     )  # fmt: skip
     _check_delay(threshold, node, findings)
@@ -169,8 +170,10 @@ def _check_effect(threshold: Threshold, node: Node, sources: Mapping[str, str], 
 def _missing_effect(threshold: Threshold, sources: Mapping[str, str]) -> tuple[str, str] | None:
     if sources.get(threshold.source, "events") != "events":
         return "source", "metrics from Prometheus are not read yet"
-    if threshold.metric not in JUDGED:
+    if threshold.metric not in FRACTIONS and not is_time(threshold.metric):
         return "metric", f"this metric is not judged yet (judged are: {', '.join(JUDGED)})"
+    if threshold.attribute:
+        return "attribute", "which component was raised last is not looked at yet"
     if threshold.relative and threshold.role == "guardrail":
         return "compare", "a comparison with legacy only alerts"
     if threshold.role == "signal":
