@@ -1,4 +1,4 @@
-"""One call of `switch`: run the chosen side, time it, count it, fall back, have it compared."""
+"""What `switch` does beside the plain way: coroutines, failures, falling back, having sides compared."""
 
 from collections.abc import Awaitable, Callable
 from random import random
@@ -18,14 +18,14 @@ Expected: TypeAlias = tuple[type[BaseException], ...]
 
 
 class Call:
-    """A call whose flag has been evaluated; everything about it is as it was at its start."""
+    """A call that took more than the plain way; everything about it is as it was at its start."""
 
     __slots__ = ("_comparison", "_entry", "_expected", "_shadows", "_sides", "_tally", "_variant")
 
     def __init__(
         self,
         entry: Entry,
-        evaluation: Evaluation,
+        variant: Variant,
         sides: tuple[Side, Side],
         *,
         expected: Expected,
@@ -34,68 +34,60 @@ class Call:
         shadows: Shadows,
     ) -> None:
         self._entry = entry
-        self._variant = evaluation.variant
+        self._variant = variant
         self._sides = sides
         self._expected = expected
+        self._comparison = comparison
         self._tally = tally
         self._shadows = shadows
-        shadowed = evaluation.reason is not Reason.STALE and random() < entry.shadow_share  # noqa: S311 - not a secret
-        self._comparison = comparison if shadowed else None
 
-    def run(self) -> object:
-        """The result of a plain side; of a coroutine function, an awaitable of it."""
-        chosen = self._sides[self._variant is Variant.CANDIDATE]
-        started = perf_counter()
-        try:
-            result = chosen()
-            if is_awaitable(result):
-                return self._finish(result)
-        except BaseException as error:
-            failure = self._failed(error, started, in_loop=False)
-            if failure is None:
-                raise
-        else:
-            self._answered(result, started, in_loop=False)
-            return result
-        # Outside of the except clause, so that what legacy raises carries no context of candidate's.
-        return self._fall_back(failure)
+    def finish_or_count(self, result: object, started: float) -> object:
+        """The result of a plain side, counted; of a coroutine function, an awaitable that will be."""
+        if is_awaitable(result):
+            return self.finish(result)
+        self.answered(result, started, in_loop=False)
+        return result
 
-    async def _finish(self, awaitable: Awaitable[object]) -> object:
+    async def finish(self, awaitable: Awaitable[object]) -> object:
+        """Wait for the chosen side's result."""
         started = perf_counter()
         try:
             result = await awaitable
         except BaseException as error:
-            failure = self._failed(error, started, in_loop=True)
+            failure = self.failed(error, started, in_loop=True)
             if failure is None:
                 raise
         else:
-            self._answered(result, started, in_loop=True)
+            self.answered(result, started, in_loop=True)
             return result
-        fallen = self._fall_back(failure)
+        fallen = self.fall_back(failure)
         return await fallen if is_awaitable(fallen) else fallen
 
-    def _answered(self, result: object, started: float, *, in_loop: bool) -> None:
-        self._tally.answered(self._entry.flag.name, self._variant, self._entry.flag.revision, _since(started))
+    def answered(self, result: object, started: float, *, in_loop: bool) -> None:
+        """Count a result, and have it compared."""
+        flag = self._entry.flag
+        self._tally.answered(flag.name, self._variant, flag.revision, started, perf_counter())
         if self._comparison is not None:
             self._shadow(Outcome(result), self._comparison, in_loop=in_loop)
 
-    def _failed(self, error: BaseException, started: float, *, in_loop: bool) -> Outcome | None:
+    def failed(self, error: BaseException, started: float, *, in_loop: bool) -> Outcome | None:
         """Count an exception; how candidate ended, when legacy is to step in."""
-        flag, elapsed = self._entry.flag, _since(started)
+        flag, ended = self._entry.flag, perf_counter()
         # A caller that cancels or leaves was not failed by this side, but it did wait that long.
         if isinstance(error, self._expected) or not isinstance(error, Exception):
-            self._tally.answered(flag.name, self._variant, flag.revision, elapsed)
+            self._tally.answered(flag.name, self._variant, flag.revision, started, ended)
             falls_back = False
         else:
             falls_back = self._variant is Variant.CANDIDATE and flag.fallback_enabled
-            self._tally.failed(flag.name, self._variant, flag.revision, elapsed, fell_back=falls_back)
+            self._tally.failed(flag.name, self._variant, flag.revision, started, ended, fell_back=falls_back)
         if falls_back:
             return raised(error)
         if self._comparison is not None and isinstance(error, Exception):
             self._shadow(raised(error), self._comparison, in_loop=in_loop)
         return None
 
-    def _fall_back(self, failure: Outcome) -> object:
+    def fall_back(self, failure: Outcome) -> object:
+        """Legacy's result, or an awaitable of it, in place of candidate's failure."""
         legacy = self._sides[0]
         if self._comparison is None:
             return legacy()
@@ -138,5 +130,8 @@ def is_awaitable(value: object) -> TypeGuard[Awaitable[object]]:
     return type(value) is CoroutineType or hasattr(type(value), "__await__")
 
 
-def _since(started: float) -> float:
-    return (perf_counter() - started) * 1e3
+def sampled(comparison: Comparison | None, entry: Entry, evaluation: Evaluation) -> Comparison | None:
+    """The comparison if chance, at the share that the flag names, picks this call."""
+    if comparison is None or evaluation.reason is Reason.STALE:
+        return None
+    return comparison if random() < entry.shadow_share else None  # noqa: S311 - not a secret

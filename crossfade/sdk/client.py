@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 from types import TracebackType
 from typing import Self, TypeVar, cast
 from uuid import uuid4
@@ -14,7 +15,7 @@ from crossfade.evaluation import unknown_flag
 from crossfade.flags import Context, Evaluation, Reason
 from crossfade.sdk import fork
 from crossfade.sdk.cache import Cache, read_bootstrap
-from crossfade.sdk.call import Call, Expected
+from crossfade.sdk.call import Call, Expected, Side, is_awaitable, sampled
 from crossfade.sdk.clocks import boottime
 from crossfade.sdk.comparison import Comparison
 from crossfade.sdk.connection import Connection
@@ -135,16 +136,25 @@ class Client:
         entry = self._serving.table.entries.get(name)
         if entry is None:
             return legacy()
-        call = Call(
-            entry,
-            self._evaluate(entry, context),
-            (legacy, candidate),
-            expected=expected,
-            comparison=compare,
-            tally=self._tally,
-            shadows=self._shadows,
-        )
-        return cast("T", call.run())
+        evaluation = self._evaluate(entry, context)
+        variant = evaluation.variant
+        comparison = compare and sampled(compare, entry, evaluation)
+        started = perf_counter()
+        try:
+            result = candidate() if variant is Variant.CANDIDATE else legacy()
+        except BaseException as error:
+            call = self._call(entry, variant, (legacy, candidate), expected, comparison)
+            failure = call.failed(error, started, in_loop=False)
+            if failure is None:
+                raise
+        else:
+            if comparison is None and not is_awaitable(result):  # the plain way
+                self._tally.answered(name, variant, evaluation.revision, started, perf_counter())
+                return result
+            call = self._call(entry, variant, (legacy, candidate), expected, comparison)
+            return cast("T", call.finish_or_count(result, started))
+        # Outside of the except clause, so that what legacy raises carries no context of candidate's.
+        return cast("T", call.fall_back(failure))
 
     def connection(self, name: str, context: Context) -> Connection:
         """Open a long connection; its `variant` says which side is to serve it."""
@@ -198,9 +208,28 @@ class Client:
             evaluation = entry.evaluate(context)
         except Exception:  # noqa: BLE001 - see is_enabled
             evaluation = entry.broken
-        if evaluation.reason in _SENSELESS:
+        # Two identities and no set: an enum's hash is a Python function, and this is the request's path.
+        if evaluation.reason is Reason.TYPE_MISMATCH or evaluation.reason is Reason.ERROR:
             self._tally.evaluation_errors.add()
         return evaluation
+
+    def _call(
+        self,
+        entry: Entry,
+        variant: Variant,
+        sides: tuple[Side, Side],
+        expected: Expected,
+        comparison: Comparison | None,
+    ) -> Call:
+        return Call(
+            entry,
+            variant,
+            sides,
+            expected=expected,
+            comparison=comparison,
+            tally=self._tally,
+            shadows=self._shadows,
+        )
 
     def _connect(self) -> None:
         self._server = Server(self._url, self._token)
@@ -216,9 +245,6 @@ class Client:
         snapshot = None if self._bootstrap is None else read_bootstrap(self._bootstrap)
         if snapshot is not None:
             self._serving.install(snapshot, source=BOOTSTRAP)
-
-
-_SENSELESS = frozenset({Reason.TYPE_MISMATCH, Reason.ERROR})
 
 
 def _client_id(wish: str | None, *, child: bool = False) -> str:

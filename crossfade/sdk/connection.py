@@ -1,5 +1,6 @@
 """A long connection, counted by the variant that it was opened on."""
 
+from time import perf_counter
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -45,10 +46,10 @@ class Connection:
             return
         if not 0 <= elapsed_ms <= LONGEST_MS:
             self._tally.dropped.add()
-        elif error:
-            self._tally.failed(self._name, self.variant, revision, elapsed_ms)
-        else:
-            self._tally.answered(self._name, self.variant, revision, elapsed_ms)
+            return
+        ended = perf_counter()
+        count = self._tally.failed if error else self._tally.answered
+        count(self._name, self.variant, revision, ended - elapsed_ms / 1e3, ended)
 
     def close(self, *, abnormal: bool = False) -> None:
         """Count the end, once."""

@@ -11,7 +11,7 @@ from crossfade.sdk.pool import Pool
 from crossfade.sdk.tally import Tally
 from crossfade.states import Variant
 
-BACKLOG_PER_WORKER = 8
+BACKLOG_PER_WORKER = 32
 
 
 @dataclass(frozen=True, slots=True)

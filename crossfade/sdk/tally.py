@@ -56,15 +56,22 @@ class Tally:
         self._events: deque[Event] = deque()
         self._cells: dict[Key, Cell] = {}
 
-    def answered(self, component: str, variant: Variant, revision: int, elapsed_ms: float) -> None:
-        """A request was served."""
-        self._append((_fold_request, perf_counter(), component, variant, revision, elapsed_ms, None))
+    def answered(self, component: str, variant: Variant, revision: int, started: float, ended: float) -> None:
+        """A request was served; the times are of perf_counter."""
+        self._append((_fold_request, ended, component, variant, revision, (ended - started) * 1e3, None))
 
     def failed(
-        self, component: str, variant: Variant, revision: int, elapsed_ms: float, *, fell_back: bool = False
+        self,
+        component: str,
+        variant: Variant,
+        revision: int,
+        started: float,
+        ended: float,
+        *,
+        fell_back: bool = False,
     ) -> None:
         """A request failed, or would have, had legacy not stepped in."""
-        self._append((_fold_failure, perf_counter(), component, variant, revision, elapsed_ms, fell_back))
+        self._append((_fold_failure, ended, component, variant, revision, (ended - started) * 1e3, fell_back))
 
     def counted(self, component: str, variant: Variant, revision: int, metric: str) -> None:
         """A counter rose by one."""
