@@ -110,3 +110,11 @@ class InvalidArgument(CrossfadeError, ValueError):
     def __init__(self, argument: str, detail: str) -> None:
         self.argument = argument
         super().__init__(f"{argument} {detail}")
+
+
+class RaisesPercentage(CrossfadeError):
+    """More would be served; on a live run only its workflow may raise."""
+
+
+class UnknownRun(CrossfadeError):
+    """There is no such run."""

@@ -7,7 +7,7 @@ first, so writers of one environment queue up and cannot deadlock.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -66,6 +66,12 @@ async def next_revision(connection: AsyncConnection, environment: str, *, count:
     """Draws the environment's next `count` revisions and gives the last; they commit in order."""
     statement = update(table).values(revision=table.c.revision + count).where(table.c.environment == environment)
     return int((await connection.execute(statement.returning(table.c.revision))).scalar_one())
+
+
+async def now(connection: AsyncConnection) -> datetime:
+    """Gives the time of the database's clock; unlike SQL's `now()` it goes on within a transaction."""
+    at: datetime = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
+    return at
 
 
 def from_row(row: RowMapping) -> Control:

@@ -37,9 +37,10 @@ def adapter(kind: type[T]) -> TypeAdapter[T]:
     return TypeAdapter(kind)
 
 
-def to_document(value: T) -> Document:
+def to_document(value: object) -> Document:
     """Gives a dataclass as a JSON object."""
-    document: Document = adapter(type(value)).dump_python(value, mode="json")
+    kind: type[object] = type(value)
+    document: Document = adapter(kind).dump_python(value, mode="json")  # type: ignore[arg-type]  # classes hash
     return document
 
 

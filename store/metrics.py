@@ -15,6 +15,10 @@ from crossfade.intake import Dropped, Row, Screened, screened
 from crossfade.wire import Batch
 from store import documents, series
 from store.tables import feature_flags, flag_revisions, ingest_batches
+from store.totals import Totals, totals
+from store.windows import measured
+
+__all__ = ["Dropped", "IngestResult", "Totals", "ingest", "measured", "totals"]
 
 COLUMNS = (
     "series_id",

@@ -53,6 +53,11 @@ class Run:
         """What the audit calls it: component and attempt."""
         return f"{self.component}/{self.attempt}"
 
+    @property
+    def workflow_id(self) -> str:
+        """The id of the workflow that carries it; a later attempt has the same."""
+        return f"rollout/{self.environment}/{self.component}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
@@ -65,12 +70,18 @@ class Published:
 
 ADVANCING = frozenset({RunState.RAMPING, RunState.HELD, RunState.BAKING})
 """The states in which a run may serve candidate."""
+LIVE = tuple(state.value for state in RunState if state.is_live)
 
 
 def query() -> Select[Any]:
     """Gives the query for runs with their readings."""
     columns = (*runs.c, run_readings.c.reading, run_readings.c.judged_at)
     return select(*columns).outerjoin(run_readings, run_readings.c.run_id == runs.c.id)
+
+
+async def get(connection: AsyncConnection, run_id: UUID) -> Run:
+    """Reads one run that exists."""
+    return from_row((await connection.execute(query().where(runs.c.id == run_id))).mappings().one())
 
 
 async def lock(connection: AsyncConnection, run_id: UUID) -> Run | None:

@@ -1,0 +1,235 @@
+"""Rollbacks: one for each run whoever asks; legacy for everybody in the same transaction, the steps afterwards."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from crossfade.errors import Fenced, NothingToRollBack, UnknownRollback
+from crossfade.flags import Flag
+from crossfade.percentages import ZERO
+from crossfade.plan.resolved import RollbackPlan
+from crossfade.states import RollbackState, RollbackTrigger, RunState
+from store import audit, components, control, flags, outbox, rollback_rows, run_rows, runs
+from store.documents import Document
+from store.identifiers import uuid7
+from store.rollback_rows import Restore, Rollback, RollbackStep
+from store.rollback_steps import disable_flag, finish, restore_configuration, step_finished, step_started
+from store.run_rows import Run
+from store.tables import rollback_events, rollback_steps
+
+__all__ = [
+    "Rollback",
+    "RollbackStep",
+    "Target",
+    "begin",
+    "disable_flag",
+    "finish",
+    "get",
+    "list",
+    "preview",
+    "restore_configuration",
+    "step_finished",
+    "step_started",
+]
+
+MOVABLE = frozenset({*run_rows.ADVANCING, RunState.COMPLETED})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a rollback of a component takes back: its run (None for a flag set by hand), and what is served.
+
+    `existing` is the rollback that somebody has begun already.
+    """
+
+    run: Run | None
+    flag: Flag
+    existing: Rollback | None
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The names of the steps, in order."""
+        return RollbackPlan().steps if self.run is None else self.run.plan.rollback.steps
+
+
+async def begin(  # noqa: PLR0913 - whom, why, on which evidence, in which epoch
+    connection: AsyncConnection,
+    *,
+    environment: str,
+    component: str,
+    trigger: RollbackTrigger,
+    actor: str,
+    reason: str,
+    evidence: Document,
+    run_id: UUID | None = None,
+    epoch: int | None = None,
+    restore: Restore | None = None,
+) -> Rollback:
+    """Puts a component on legacy at once and queues the steps; whoever asks second gets the first one's rollback.
+
+    Raises NothingToRollBack, and Fenced where `run_id` or `epoch` is not the newest run's.
+    """
+    await control.lock(connection, environment)
+    target = await find_target(connection, environment=environment, component=component, run_id=run_id)
+    if target.existing is not None:
+        return target.existing
+    if target.run is not None and epoch not in {None, target.run.epoch}:
+        raise Fenced(f"run {target.run.id} is in epoch {target.run.epoch}, not {epoch}")
+    rollback = await prepared(connection, target, trigger=trigger, actor=actor, reason=reason)
+    rollback = replace(rollback, evidence=evidence, restore=restore)
+    await take_back(connection, target, rollback)
+    await insert_all(connection, [rollback], actor=actor)
+    await queue(connection, rollback)
+    return replace(rollback, created=True)
+
+
+async def preview(connection: AsyncConnection, *, environment: str, component: str) -> Target:
+    """Gives what a rollback would do, and does nothing; raises NothingToRollBack."""
+    return await find_target(connection, environment=environment, component=component, run_id=None)
+
+
+async def get(connection: AsyncConnection, *, environment: str, rollback_id: UUID) -> Rollback:
+    """Gives one rollback; raises UnknownRollback."""
+    mine = (rollback_events.c.environment == environment, rollback_events.c.id == rollback_id)
+    rollback = await rollback_rows.find(connection, *mine)
+    if rollback is None:
+        raise UnknownRollback(str(rollback_id))
+    return rollback
+
+
+async def list(  # noqa: A001 - its verb
+    connection: AsyncConnection, *, environment: str, component: str | None = None, limit: int = 100
+) -> tuple[Rollback, ...]:
+    """Gives rollbacks, the newest first."""
+    conditions = [rollback_events.c.environment == environment]
+    if component is not None:
+        conditions.append(rollback_events.c.component == component)
+    return await rollback_rows.find_all(connection, *conditions, limit=limit)
+
+
+async def find_target(connection: AsyncConnection, *, environment: str, component: str, run_id: UUID | None) -> Target:
+    """Gives what there is to take back; raises NothingToRollBack, Fenced for a run that is not the newest."""
+    latest = await runs.latest(connection, environment=environment, component=component)
+    run = None if latest is None else await run_rows.lock(connection, latest.id)
+    if run_id is not None and (run is None or run.id != run_id):
+        raise Fenced(f"run {run_id} is not the newest of {component}")
+    flag = await flags.find(connection, environment=environment, name=component, lock=True)
+    if flag is None:
+        raise NothingToRollBack(component)
+    if run is not None and run.state in MOVABLE:
+        return Target(run, flag, None)
+    mine = (rollback_events.c.environment == environment, rollback_events.c.component == component)
+    existing = await rollback_rows.find(connection, *mine)
+    if run is not None and run.state.is_live:
+        return Target(run, flag, existing)
+    if flag.served_percentage:
+        return Target(None, flag, None)
+    if existing is None:
+        raise NothingToRollBack(component)
+    return Target(run, flag, existing)
+
+
+async def prepared(
+    connection: AsyncConnection, target: Target, *, trigger: RollbackTrigger, actor: str, reason: str
+) -> Rollback:
+    """Gives the rollback of a target in a new epoch."""
+    environment, component, run = target.flag.environment, target.flag.name, target.run
+    epoch = await control.next_epoch(connection, environment)
+    next_attempt = await runs.next_attempt(connection, environment=environment, component=component)
+    return Rollback(
+        id=uuid7(),
+        environment=environment,
+        component=component,
+        run_id=None if run is None else run.id,
+        attempt=next_attempt if run is None else run.attempt,
+        epoch=epoch,
+        trigger=trigger,
+        state=RollbackState.RUNNING,
+        actor=actor,
+        reason=reason,
+        evidence={},
+        from_percentage=target.flag.served_percentage,
+        to_percentage=ZERO,
+        restore=None,
+        former_configuration=None if run is None else run.former_configuration,
+        started_at=await control.now(connection),
+        steps=tuple(RollbackStep(name=name) for name in target.steps),
+    )
+
+
+async def take_back(connection: AsyncConnection, target: Target, rollback: Rollback) -> None:
+    """Moves the run to `rolling_back` and its flag's ceiling to 0."""
+    if target.run is not None:
+        await turn(connection, target.run, RunState.ROLLING_BACK, rollback)
+    flag = replace(target.flag, ceiling=ZERO, shadow_share=Decimal(0), epoch=rollback.epoch)
+    await flags.publish(
+        connection,
+        flag,
+        action="rollback.begin",
+        actor=rollback.actor,
+        reason=rollback.reason,
+        run_id=rollback.run_id,
+        step=None if target.run is None else target.run.step,
+    )
+
+
+async def turn(connection: AsyncConnection, run: Run, state: RunState, rollback: Rollback) -> Run:
+    """Moves a run to the state in which its rollback owns it."""
+    turned = replace(run, state=state, epoch=rollback.epoch, percentage=ZERO, finished_at=None)
+    entry = run_rows.entry(turned, action=f"run.{state}", actor=rollback.actor, reason=rollback.reason)
+    await run_rows.write(connection, run, turned, entry)
+    await components.follow(connection, turned, actor=rollback.actor, reason=rollback.reason)
+    return turned
+
+
+async def insert_all(connection: AsyncConnection, rollbacks: Sequence[Rollback], *, actor: str) -> None:
+    """Inserts rollbacks with their steps and audit rows."""
+    if not rollbacks:
+        return
+    await connection.execute(insert(rollback_events), [rollback_rows.values(rollback) for rollback in rollbacks])
+    steps = [
+        {"rollback_id": rollback.id, "position": position, "name": step.name, "state": step.state}
+        for rollback in rollbacks
+        for position, step in enumerate(rollback.steps, 1)
+    ]
+    if steps:
+        await connection.execute(insert(rollback_steps), steps)
+    entries = (rollback_rows.entry(None, rollback, action="rollback.begin", actor=actor) for rollback in rollbacks)
+    await audit.append(connection, *entries)
+
+
+async def queue(connection: AsyncConnection, rollback: Rollback, *, signal: str = "roll_back") -> None:
+    """Queues the start of the rollback's workflow, and word to that of the run."""
+    payload: Document = {
+        "rollback_id": str(rollback.id),
+        "environment": rollback.environment,
+        "component": rollback.component,
+        "run_id": rollback.run_id and str(rollback.run_id),
+        "epoch": rollback.epoch,
+        "trigger": rollback.trigger.value,
+        "actor": rollback.actor,
+        "reason": rollback.reason,
+    }
+    await outbox.enqueue(
+        connection,
+        environment=rollback.environment,
+        workflow_id=rollback.workflow_id,
+        kind="start",
+        name="Rollback",
+        payload=payload,
+        request_id=f"{rollback.id}/start",
+    )
+    if rollback.run_id is not None:
+        await outbox.enqueue(
+            connection,
+            environment=rollback.environment,
+            workflow_id=f"rollout/{rollback.environment}/{rollback.component}",
+            kind="signal",
+            name=signal,
+            payload=payload,
+            request_id=f"{rollback.id}/signal",
+        )

@@ -1,0 +1,56 @@
+"""Tokens of the API: only their hashes are stored."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.identifiers import uuid7
+from store.tables import api_tokens as table
+
+Role = Literal["viewer", "operator", "admin", "sdk"]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Who somebody is; an environment of None means that each request names one."""
+
+    role: Role
+    environment: str | None
+
+
+async def ensure(connection: AsyncConnection, token: str, *, role: Role, environment: str | None) -> None:
+    """Makes a token valid for this role and environment."""
+    granted = {"digest": digest(token), "role": role, "environment": environment, "revoked_at": None}
+    statement = insert(table).values(id=uuid7(), selector=selector(token), **granted)
+    await connection.execute(statement.on_conflict_do_update(index_elements=["selector"], set_=granted))
+
+
+async def authenticate(connection: AsyncConnection, token: str) -> Token | None:
+    """Gives whom a token names, or None for one that is unknown, revoked or expired."""
+    is_valid = table.c.revoked_at.is_(None) & (func.coalesce(table.c.expires_at, "infinity") > func.clock_timestamp())
+    query = select(table.c.digest, table.c.role, table.c.environment).where(
+        table.c.selector == selector(token), is_valid
+    )
+    row = (await connection.execute(query)).one_or_none()
+    if row is None or not hmac.compare_digest(row.digest, digest(token)):
+        return None
+    return Token(row.role, row.environment)
+
+
+def selector(token: str) -> str:
+    """Gives the part of a token by which its row is found: of `cf_type_selector_secret` its own, else of the hash."""
+    match token.split("_"):
+        case ["cf", _, chosen, secret] if chosen and secret:
+            return chosen
+        case _:
+            return digest(token).hex()[:16]
+
+
+def digest(token: str) -> bytes:
+    """Gives the hash of a token; its 256 random bits need no slow hash."""
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
