@@ -22,7 +22,7 @@ class Subject:
 
     Attributes:
         percentage: What it serves from candidate.
-        published_at: When its step was published; None at step 0.
+        published_at: When its step, or a person's percentage, was published; None while it has only begun.
         since_revision: The revision that published the step.
         previous: Its last reading; continued when it is of the same publication.
     """
@@ -56,8 +56,8 @@ class Subject:
 
     @property
     def is_published(self) -> bool:
-        """Whether it has published a step and so has anything to be judged."""
-        return self.step > 0 and self.published_at is not None
+        """Whether it has published anything to be judged: a step, or a percentage set by hand before the first."""
+        return self.published_at is not None
 
 
 def span(subject: Subject, *, now: datetime) -> Span:
