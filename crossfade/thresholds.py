@@ -58,8 +58,8 @@ def judge(subjects: Sequence[Subject], measured: Sequence[Measured], *, now: dat
 
 
 def breaks(value: float, operator: Operator, limit: float) -> bool | None:
-    """Whether `value operator limit` holds; None when one of them is not a number."""
-    if math.isnan(value) or math.isnan(limit):
+    """Whether `value operator limit` holds; None when one of them is not a finite number."""
+    if not (math.isfinite(value) and math.isfinite(limit)):
         return None
     match operator:
         case ">":
