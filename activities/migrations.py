@@ -79,8 +79,8 @@ class MigrationActivities:
     async def load(self, migration_id: str) -> LoadedMigration:
         """Read the plan."""
         async with self.engine.begin() as connection:
-            migration = await store.migrations.get(connection, migration_id=UUID(migration_id))
-            components = await store.components.list_(connection, migration_id=UUID(migration_id))
+            migration = await store.migrations.get(connection, UUID(migration_id))
+            components = await store.components.list(connection, migration_id=UUID(migration_id))
         settled = tuple(part.name for part in components if part.status is ComponentStatus.COMPLETED)
         return LoadedMigration(plan=migration.plan, status=migration.status, settled=settled)
 
@@ -134,10 +134,12 @@ class MigrationActivities:
     async def stop(self, order: Stop) -> None:
         """Stop in Postgres; a migration that is stopped already stays as it is."""
         async with self.engine.begin() as connection:
-            await store.stops.stop(
-                connection,
-                environment=order.environment,
-                migration_id=UUID(order.migration_id),
-                actor=order.actor,
-                reason=order.reason,
-            )
+            migration = await store.migrations.get(connection, UUID(order.migration_id))
+            if migration.status.is_live:
+                await store.stops.stop(
+                    connection,
+                    environment=order.environment,
+                    migration_id=migration.id,
+                    actor=order.actor,
+                    reason=order.reason,
+                )

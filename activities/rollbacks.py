@@ -12,9 +12,10 @@ from temporalio import activity
 import store.alerts
 import store.clients
 import store.flags
-import store.metrics
 import store.outbox
+import store.recent
 import store.rollbacks
+import store.totals
 from activities.refusals import final
 from activities.rollouts import RunRef
 from crossfade.states import RollbackState, RollbackTrigger, RunState, Severity, Variant
@@ -48,9 +49,18 @@ class BegunRollback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackRef:
+    """A rollback that has begun."""
+
+    environment: str
+    rollback_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedRollback:
     """A rollback and its ordered steps."""
 
+    environment: str
     rollback_id: str
     component: str
     epoch: int
@@ -63,6 +73,7 @@ class LoadedRollback:
 class RollbackStepOrder:
     """One step of a rollback."""
 
+    environment: str
     rollback_id: str
     epoch: int
     name: str
@@ -104,11 +115,12 @@ class RollbackActivities:
 
     @activity.defn(name="rollback.load")
     @final
-    async def load(self, rollback_id: str) -> LoadedRollback:
+    async def load(self, ref: RollbackRef) -> LoadedRollback:
         """Read the steps."""
-        rollback = await self._get(rollback_id)
+        rollback = await self._get(ref.environment, ref.rollback_id)
         return LoadedRollback(
-            rollback_id=rollback_id,
+            environment=ref.environment,
+            rollback_id=ref.rollback_id,
             component=rollback.component,
             epoch=rollback.epoch,
             reason=rollback.reason,
@@ -124,7 +136,7 @@ class RollbackActivities:
             await store.rollbacks.step_started(
                 connection, rollback_id=UUID(order.rollback_id), epoch=order.epoch, name=order.name
             )
-        rollback = await self._get(order.rollback_id)
+        rollback = await self._get(order.environment, order.rollback_id)
         steps: dict[str, Callable[[Rollback], Awaitable[str]]] = {
             "disable_flag": self._disable_flag,
             "drain": self._drain,
@@ -159,7 +171,11 @@ class RollbackActivities:
         """End the rollback and its run, and tell the rollout that waits."""
         async with self.engine.begin() as connection:
             rollback = await store.rollbacks.finish(
-                connection, rollback_id=UUID(order.rollback_id), epoch=order.epoch, state=order.state
+                connection,
+                rollback_id=UUID(order.rollback_id),
+                epoch=order.epoch,
+                state=order.state,
+                error=order.detail or None,
             )
             state = RunState.STOPPED if rollback.trigger is RollbackTrigger.STOP else RunState.ROLLED_BACK
             await store.outbox.enqueue(
@@ -174,12 +190,13 @@ class RollbackActivities:
                 await _alert(connection, rollback, "rollback-failed", Severity.CRITICAL, order.detail)
 
     async def _disable_flag(self, rollback: Rollback) -> str:
-        """The flag is at 0 since the failover; wait until the clients serve it."""
+        """Disable the flag, which is at 0 since the failover, and wait until the clients serve that."""
+        async with self.engine.begin() as connection:
+            flag = await store.rollbacks.disable_flag(connection, rollback_id=rollback.id, epoch=rollback.epoch)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + CONFIRMED_WITHIN
         while True:
             async with self.engine.begin() as connection:
-                flag = await store.flags.get(connection, environment=rollback.environment, name=rollback.component)
                 behind = await store.clients.behind(
                     connection, environment=rollback.environment, revision=flag.revision
                 )
@@ -203,7 +220,7 @@ class RollbackActivities:
         if rollback.run_id is None:
             return 0
         async with self.engine.begin() as connection:
-            totals = await store.metrics.totals(connection, run_ids=[rollback.run_id])
+            totals = await store.totals.totals(connection, run_ids=[rollback.run_id])
         return sum(part.connections_open for part in totals if part.variant is Variant.CANDIDATE)
 
     async def _restore_configuration(self, rollback: Rollback) -> str:
@@ -215,7 +232,7 @@ class RollbackActivities:
         """Legacy serves everybody and is healthy."""
         async with self.engine.begin() as connection:
             flag = await store.flags.get(connection, environment=rollback.environment, name=rollback.component)
-            health = await store.metrics.recent(
+            health = await store.recent.recent(
                 connection, environment=rollback.environment, component=rollback.component, variant=Variant.LEGACY
             )
         if flag.served_percentage:
@@ -227,9 +244,9 @@ class RollbackActivities:
             await _alert(connection, rollback, "rolled-back", Severity.HIGH, rollback.reason)
         return "alert raised"
 
-    async def _get(self, rollback_id: str) -> Rollback:
+    async def _get(self, environment: str, rollback_id: str) -> Rollback:
         async with self.engine.begin() as connection:
-            return await store.rollbacks.get(connection, rollback_id=UUID(rollback_id))
+            return await store.rollbacks.get(connection, environment=environment, rollback_id=UUID(rollback_id))
 
 
 async def _alert(connection: AsyncConnection, rollback: Rollback, rule: str, severity: Severity, sentence: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -10,22 +11,26 @@ import httpx
 from pydantic import JsonValue
 from temporalio import activity
 
+import store.control
 import store.flags
 import store.inter_phase
-import store.metrics
+import store.recent
 import store.validations
 from activities.refusals import final
-from activities.rollouts import RunRef
-from crossfade.checkpoints import CheckpointJudgement, judge
+from activities.rollouts import ACTOR, RunRef
+from crossfade.checkpoints import judge
 from crossfade.plan.resolved import GateCheck, ValidationPlan
 from crossfade.states import Variant, Verdict
 from crossfade.statistics.limits import lower_bound
+from store.documents import Document
 from store.engine import AsyncEngine
-from store.validations import Checkpoint
+from store.inter_phase import Check
+from store.validations import Checkpoint, Counts, Request, Result
 
 LOOK: Final = 0.25  # seconds between looks at the counts
 LARGEST_ANSWER: Final = 1_048_576  # bytes read of a self-check's answer
 FULL: Final = 100
+ALPHA: Final = 1e-3
 HEALTHY: Final = 0.01  # the share of failing requests that a finished component may have
 
 
@@ -44,9 +49,12 @@ class OpenCheckpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointRef:
-    """An opened checkpoint."""
+    """An opened checkpoint; inconclusive when its time, or its sample unless it `samples_on`, ends undecided."""
 
-    checkpoint_id: str
+    environment: str
+    validation_id: str
+    timeout: timedelta
+    samples_on: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,110 +98,108 @@ class ValidationActivities:
     async def open(self, order: OpenCheckpoint) -> CheckpointRef:
         """Open the checkpoint: from its revision on, the clients compare the share that it asks for."""
         check = order.check
+        request = Request(
+            environment=order.environment,
+            component=order.component,
+            name=check.name,
+            sample=check.sample,
+            max_mismatch=check.max_mismatch,
+            confidence=check.confidence,
+            share=check.share,
+            phase=order.phase,
+            run_id=UUID(order.run.run_id),
+            epoch=order.run.epoch,
+            step=order.step,
+            requested_by=ACTOR,
+            effect=order.effect,
+        )
         async with self.engine.begin() as connection:
-            checkpoint = await store.validations.open(
-                connection,
-                environment=order.environment,
-                component=order.component,
-                run_id=UUID(order.run.run_id),
-                epoch=order.run.epoch,
-                phase=order.phase,
-                step=order.step,
-                name=check.name,
-                kind="data_consistency",
-                sample=check.sample,
-                max_mismatch=check.max_mismatch,
-                confidence=check.confidence,
-                timeout=check.timeout,
-                share=check.share,
-                requested_by="crossfade",
-                effect=order.effect,
-            )
-        return CheckpointRef(checkpoint_id=str(checkpoint.id))
+            checkpoint = await store.validations.open(connection, request)
+        return CheckpointRef(environment=order.environment, validation_id=str(checkpoint.id), timeout=check.timeout)
 
     @activity.defn(name="validation.watch")
     @final
     async def watch(self, ref: CheckpointRef) -> CheckpointOutcome:
         """Wait for the verdict, or for the timeout, and close the checkpoint with it."""
         while True:
-            async with self.engine.begin() as connection:
-                checkpoint = await store.validations.get(connection, checkpoint_id=UUID(ref.checkpoint_id))
-                if checkpoint.verdict is not None:
-                    return _outcome(checkpoint, checkpoint.verdict, checkpoint.compared, checkpoint.mismatched)
-                counts = await store.validations.counts(connection, checkpoint_id=checkpoint.id)
-                judgement = judge(
-                    compared=counts.compared,
-                    mismatched=counts.mismatched,
-                    max_mismatch=checkpoint.max_mismatch,
-                    confidence=checkpoint.confidence,
-                )
-                if (verdict := _verdict(checkpoint, judgement, counts.compared, expired=counts.expired)) is not None:
-                    await store.validations.close(
-                        connection,
-                        checkpoint_id=checkpoint.id,
-                        verdict=verdict,
-                        compared=counts.compared,
-                        mismatched=counts.mismatched,
-                        lower=judgement.lower,
-                        upper=judgement.upper,
-                        evidence={"mismatchedFields": counts.fields, "samplesNeeded": judgement.samples_needed},
-                    )
-                    return _outcome(checkpoint, verdict, counts.compared, counts.mismatched)
-            activity.heartbeat(counts.compared)
+            if (outcome := await self._look(ref)) is not None:
+                return outcome
             await asyncio.sleep(LOOK)
+
+    async def _look(self, ref: CheckpointRef) -> CheckpointOutcome | None:
+        """Judge what has been compared so far; close the checkpoint when that decides it."""
+        async with self.engine.begin() as connection:
+            checkpoint = await store.validations.get(
+                connection, environment=ref.environment, checkpoint_id=UUID(ref.validation_id)
+            )
+            if checkpoint.verdict is not None:
+                return _outcome(checkpoint, checkpoint.verdict)
+            counts = await store.validations.counts(connection, checkpoint)
+            activity.heartbeat(counts.compared)
+            expired = await store.control.now(connection) - checkpoint.opened_at >= ref.timeout
+            ends = expired or (counts.compared >= checkpoint.sample and not ref.samples_on)
+            if (result := _result(checkpoint, counts, ends=ends)) is None:
+                return None
+            closed = await store.validations.close(
+                connection, environment=ref.environment, checkpoint_id=checkpoint.id, result=result, actor=ACTOR
+            )
+        return _outcome(closed, result.verdict)
 
     @activity.defn(name="validation.inter_phase")
     @final
     async def inter_phase(self, order: InterPhase) -> InterPhaseOutcome:
         """Check every finished component and the plan's own cross-phase checks."""
-        results = [await self._component_healthy(order, name) for name in order.components]
+        checks = [await self._component_healthy(order, name) for name in order.components]
         for check in order.checks:
             activity.heartbeat(check.name)
-            results.append(await self._http(check))
+            checks.append(await self._http(order, check))
         async with self.engine.begin() as connection:
-            for name, kind, passed, evidence in results:
-                await store.inter_phase.record(
-                    connection,
-                    environment=order.environment,
-                    migration_id=UUID(order.migration_id),
-                    phase=order.phase,
-                    name=name,
-                    kind=kind,
-                    verdict=Verdict.PASS if passed else Verdict.FAIL,
-                    evidence=evidence,
-                    effect=f"{order.effect}/{kind}/{name}",
-                )
-        failed = [f"{name}: {evidence['sentence']}" for name, _, passed, evidence in results if not passed]
+            for each in checks:
+                await store.inter_phase.record(connection, each)
+        failed = [f"{each.name}: {each.evidence['sentence']}" for each in checks if each.verdict is not Verdict.PASS]
         if failed:
-            return InterPhaseOutcome(
-                verdict=Verdict.FAIL, sentence=f"inter-phase validation failed: {'; '.join(failed)}"
-            )
-        return InterPhaseOutcome(verdict=Verdict.PASS, sentence="inter-phase validation passed")
+            return InterPhaseOutcome(verdict=Verdict.FAIL, sentence=f"the gate has failed: {'; '.join(failed)}")
+        return InterPhaseOutcome(verdict=Verdict.PASS, sentence="the gate has passed")
 
-    async def _component_healthy(self, order: InterPhase, component: str) -> tuple[str, str, bool, dict[str, object]]:
+    async def _component_healthy(self, order: InterPhase, component: str) -> Check:
         async with self.engine.begin() as connection:
             flag = await store.flags.get(connection, environment=order.environment, name=component)
-            health = await store.metrics.recent(
+            health = await store.recent.recent(
                 connection, environment=order.environment, component=component, variant=Variant.CANDIDATE
             )
-        bound = float(lower_bound(health.errors, health.requests, alpha=1e-3)[0]) if health.requests else 0.0
-        passed = flag.served_percentage == FULL and bound <= HEALTHY
+        bound = float(lower_bound(health.errors, health.requests, alpha=ALPHA)[0]) if health.requests else 0.0
         sentence = (
             f"at {flag.served_percentage} %, {health.errors} errors in {health.requests} requests of the last minute"
         )
-        return component, "component_health", passed, {"sentence": sentence, "errorRateLowerBound": bound}
+        evidence: Document = {"sentence": sentence, "errorRateLowerBound": bound}
+        passed = flag.served_percentage == FULL and bound <= HEALTHY
+        return _check(order, component, "component_health", passed=passed, evidence=evidence)
 
-    async def _http(self, check: GateCheck) -> tuple[str, str, bool, dict[str, object]]:
+    async def _http(self, order: InterPhase, check: GateCheck) -> Check:
         address = self.targets.get(check.target)
         if address is None:
             sentence = f"target {check.target} is not in the server's configuration (CROSSFADE_TARGETS)"
-            return check.name, check.type, False, {"sentence": sentence}
+            return _check(order, check.name, check.type, passed=False, evidence={"sentence": sentence})
         try:
             status = await _status_of(address, check.timeout.total_seconds())
         except (httpx.HTTPError, TimeoutError) as error:
-            return check.name, check.type, False, {"sentence": f"no answer: {type(error).__name__}"}
-        sentence = f"answered {status}, expected {check.expect_status}"
-        return check.name, check.type, status == check.expect_status, {"sentence": sentence, "status": status}
+            sentence = f"no answer: {type(error).__name__}"
+            return _check(order, check.name, check.type, passed=False, evidence={"sentence": sentence})
+        evidence: Document = {"sentence": f"answered {status}, expected {check.expect_status}", "status": status}
+        return _check(order, check.name, check.type, passed=status == check.expect_status, evidence=evidence)
+
+
+def _check(order: InterPhase, name: str, kind: str, *, passed: bool, evidence: Document) -> Check:
+    return Check(
+        environment=order.environment,
+        migration_id=UUID(order.migration_id),
+        phase=order.phase,
+        name=name,
+        type=kind,
+        verdict=Verdict.PASS if passed else Verdict.FAIL,
+        evidence=evidence,
+        effect=f"{order.effect}/{kind}/{name}",
+    )
 
 
 async def _status_of(address: str, seconds: float) -> int:
@@ -211,24 +217,40 @@ async def _status_of(address: str, seconds: float) -> int:
         return response.status_code
 
 
-def _verdict(checkpoint: Checkpoint, judgement: CheckpointJudgement, compared: int, *, expired: bool) -> Verdict | None:
+def _result(checkpoint: Checkpoint, counts: Counts, *, ends: bool) -> Result | None:
     """Decide once the planned sample is there, or sooner when it has failed already; look on otherwise."""
-    decided = judgement.verdict is not Verdict.INCONCLUSIVE
-    if decided and (compared >= checkpoint.sample or judgement.verdict is Verdict.FAIL):
-        return judgement.verdict
-    return Verdict.INCONCLUSIVE if expired else None
+    judgement = judge(
+        compared=counts.compared,
+        mismatched=counts.mismatched,
+        max_mismatch=checkpoint.max_mismatch,
+        confidence=checkpoint.confidence,
+    )
+    failed = judgement.verdict is Verdict.FAIL
+    passed = judgement.verdict is Verdict.PASS and counts.compared >= checkpoint.sample
+    if not (failed or passed or ends):
+        return None
+    return Result(
+        verdict=judgement.verdict if failed or passed else Verdict.INCONCLUSIVE,
+        compared=counts.compared,
+        mismatched=counts.mismatched,
+        lower=judgement.lower,
+        upper=judgement.upper,
+        evidence={"mismatchedFields": counts.fields, "samplesNeeded": judgement.samples_needed},
+    )
 
 
-def _outcome(checkpoint: Checkpoint, verdict: Verdict, compared: int, mismatched: int) -> CheckpointOutcome:
+def _outcome(checkpoint: Checkpoint, verdict: Verdict) -> CheckpointOutcome:
     sentence = (
-        f"{checkpoint.name}: {verdict}, {mismatched} of {compared} compared calls differ"
+        f"{checkpoint.name}: {verdict}, {checkpoint.mismatched} of {checkpoint.compared} compared calls differ"
         f" (at most {checkpoint.max_mismatch:.3%} allowed at {checkpoint.confidence:.0%} confidence)"
     )
     evidence: dict[str, JsonValue] = {
         "validation": checkpoint.name,
         "checkpointId": str(checkpoint.id),
-        "compared": compared,
-        "mismatched": mismatched,
+        "compared": checkpoint.compared,
+        "mismatched": checkpoint.mismatched,
+        "lower": checkpoint.lower,
+        "upper": checkpoint.upper,
         "limit": checkpoint.max_mismatch,
         "confidence": checkpoint.confidence,
         "sentence": sentence,

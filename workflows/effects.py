@@ -1,5 +1,6 @@
 """How workflows call activities: one retry policy for writes, one for checks, and the name of a refusal."""
 
+from collections.abc import Awaitable
 from datetime import timedelta
 from typing import TypedDict
 
@@ -36,6 +37,15 @@ STEP: Options = {
         initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=10), maximum_attempts=5
     ),
 }
+
+
+async def unless_fenced(write: Awaitable[object]) -> None:
+    """Wait for a write of a status; where a stop has already written another, the signal that says so is on its way."""
+    try:
+        await write
+    except ActivityError as error:
+        if refusal(error) != "Fenced":
+            raise
 
 
 def refusal(error: BaseException) -> str | None:

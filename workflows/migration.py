@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError, ChildWorkflowError
 from activities.migrations import LoadedMigration, MigrationActivities, SetMigration, SetPhase, Stop
 from crossfade.plan.resolved import PhasePlan
 from crossfade.states import MigrationStatus, PhaseStatus
-from workflows.effects import WRITE
+from workflows.effects import WRITE, unless_fenced
 from workflows.messages import Control, MigrationInput, MigrationState, PhaseInput, phase_id
 from workflows.phase import Phase
 from workflows.story import STATUS, attributes, describe_parts
@@ -166,7 +166,11 @@ class Migration:
                     reason=self.aborted.reason if self.aborted else "",
                     effect=self._effect(f"abort {phase.name}"),
                 )
-                await workflow.execute_activity_method(MigrationActivities.set_phase, change, **WRITE)
+                await unless_fenced(
+                    workflow.execute_activity_method(
+                        MigrationActivities.set_phase, change, summary=f"phase {phase.name} aborted", **WRITE
+                    )
+                )
 
     async def _tell(self) -> None:
         if self.paused and self.status is MigrationStatus.RUNNING:
@@ -182,8 +186,10 @@ class Migration:
         change = SetMigration(
             migration_id=self.order.migration_id, status=status, reason=reason, effect=self._effect(status)
         )
-        await workflow.execute_activity_method(
-            MigrationActivities.set_status, change, summary=f"migration {status}", **WRITE
+        await unless_fenced(
+            workflow.execute_activity_method(
+                MigrationActivities.set_status, change, summary=f"migration {status}", **WRITE
+            )
         )
         return status
 

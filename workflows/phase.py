@@ -12,7 +12,7 @@ from activities.rollbacks import BeginRollback, RollbackActivities
 from activities.validations import InterPhase, ValidationActivities
 from crossfade.plan.resolved import ComponentPlan, OnComponentRollback
 from crossfade.states import ComponentStatus, PhaseStatus, RollbackTrigger, Verdict
-from workflows.effects import STEP, WRITE
+from workflows.effects import STEP, WRITE, unless_fenced
 from workflows.messages import (
     ComponentControl,
     ComponentNote,
@@ -323,8 +323,10 @@ class Phase:
                 reason=detail,
                 effect=self._effect(status),
             )
-            await workflow.execute_activity_method(
-                MigrationActivities.set_phase, change, summary=f"phase {status}", **WRITE
+            await unless_fenced(
+                workflow.execute_activity_method(
+                    MigrationActivities.set_phase, change, summary=f"phase {status}", **WRITE
+                )
             )
         return status
 

@@ -3,7 +3,7 @@
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.rollbacks import EndRollback, LoadedRollback, RollbackActivities, RollbackStepOrder
+from activities.rollbacks import EndRollback, LoadedRollback, RollbackActivities, RollbackRef, RollbackStepOrder
 from crossfade.states import RollbackState
 from workflows.effects import STEP, WRITE
 from workflows.messages import RollbackInput, rollout_id
@@ -22,8 +22,9 @@ class Rollback:
     @workflow.run
     async def run(self, order: RollbackInput) -> RollbackState:
         """Run every step; one that fails is recorded and the next one runs."""
+        ref = RollbackRef(environment=order.environment, rollback_id=order.rollback_id)
         rollback = await workflow.execute_activity_method(
-            RollbackActivities.load, order.rollback_id, summary="load the steps", **WRITE
+            RollbackActivities.load, ref, summary="load the steps", **WRITE
         )
         self.progress = dict.fromkeys(rollback.steps, "pending")
         failed = [name for name in rollback.steps if not await self._step(rollback, name)]
@@ -45,7 +46,9 @@ class Rollback:
 
     async def _step(self, rollback: LoadedRollback, name: str) -> bool:
         self._note(rollback, name, "running")
-        step = RollbackStepOrder(rollback_id=rollback.rollback_id, epoch=rollback.epoch, name=name)
+        step = RollbackStepOrder(
+            environment=rollback.environment, rollback_id=rollback.rollback_id, epoch=rollback.epoch, name=name
+        )
         try:
             detail = await workflow.execute_activity_method(RollbackActivities.step, step, summary=name, **STEP)
         except ActivityError as error:

@@ -18,7 +18,7 @@ from activities.validations import OpenCheckpoint, ValidationActivities
 from crossfade.decisions import Act, Decision, Gate, decide
 from crossfade.states import ComponentStatus, RunState, Verdict
 from workflows import situation as seen
-from workflows.effects import WATCH, WRITE, refusal
+from workflows.effects import WATCH, WRITE, refusal, unless_fenced
 from workflows.messages import RollBack, RolloutInput, RolloutOutcome, RolloutResult
 from workflows.orders import FULL
 from workflows.way_back import WayBack
@@ -311,7 +311,9 @@ class Rollout(WayBack):
             waits_for=waits_for,
             effect=self._effect(f"status {status}") if status_changed else None,
         )
-        await self._until(workflow.start_activity_method(RolloutActivities.note, note, summary=f"{status}", **WRITE))
+        await unless_fenced(
+            self._until(workflow.start_activity_method(RolloutActivities.note, note, summary=f"{status}", **WRITE))
+        )
 
     def _continue_as_new_when_long(self) -> None:
         if workflow.info().is_continue_as_new_suggested() and workflow.all_handlers_finished():

@@ -1,10 +1,14 @@
 """A validation that a person asked for."""
 
+from datetime import timedelta
+
 from temporalio import workflow
 
 from activities.validations import CheckpointOutcome, CheckpointRef, ValidationActivities
 from workflows.effects import WATCH
 from workflows.messages import ValidationInput
+
+TIMEOUT = timedelta(minutes=10)  # a person waits for it, and traffic may never come
 
 
 @workflow.defn
@@ -16,7 +20,9 @@ class Validation:
         """Give the verdict, which the checkpoint's row holds too."""
         return await workflow.execute_activity_method(
             ValidationActivities.watch,
-            CheckpointRef(checkpoint_id=order.validation_id),
+            CheckpointRef(
+                environment=order.environment, validation_id=order.validation_id, timeout=TIMEOUT, samples_on=False
+            ),
             summary=f"validates {order.component}",
             **WATCH,
         )
