@@ -30,6 +30,7 @@ __all__ = [
     "finish",
     "get",
     "list",
+    "of_run",
     "preview",
     "restore_configuration",
     "step_finished",
@@ -92,13 +93,17 @@ async def preview(connection: AsyncConnection, *, environment: str, component: s
     return await find_target(connection, environment=environment, component=component, run_id=None)
 
 
-async def get(connection: AsyncConnection, *, environment: str, rollback_id: UUID) -> Rollback:
-    """Gives one rollback; raises UnknownRollback."""
-    mine = (rollback_events.c.environment == environment, rollback_events.c.id == rollback_id)
-    rollback = await rollback_rows.find(connection, *mine)
-    if rollback is None:
+async def get(connection: AsyncConnection, *, rollback_id: UUID, environment: str | None = None) -> Rollback:
+    """Gives one rollback, of this environment where one is named; raises UnknownRollback."""
+    rollback = await rollback_rows.find(connection, rollback_events.c.id == rollback_id)
+    if rollback is None or environment not in {None, rollback.environment}:
         raise UnknownRollback(str(rollback_id))
     return rollback
+
+
+async def of_run(connection: AsyncConnection, *, run_id: UUID) -> Rollback | None:
+    """Gives the rollback of a run, if there is one."""
+    return await rollback_rows.find(connection, rollback_events.c.run_id == run_id)
 
 
 async def list(  # noqa: A001 - its verb

@@ -163,6 +163,20 @@ async def complete(
     return await run_rows.get(connection, run_id)
 
 
+async def record(
+    connection: AsyncConnection, *, run_id: UUID, action: str, step: int, actor: str, reason: str, effect: str
+) -> None:
+    """Writes a person's order for a run, such as an approval, into the audit; it changes nothing by itself."""
+    environment = await environment_of(connection, run_id)
+    await control.lock(connection, environment)
+    if await audit.find(connection, environment=environment, effect=effect) is not None:
+        return
+    run = await run_rows.get(connection, run_id)
+    order = run_rows.entry(run, action=action, actor=actor, reason=reason, effect=effect)
+    image = run_rows.image(run)
+    await audit.append(connection, replace(order, step=step, before=image, after=image))
+
+
 async def environment_of(connection: AsyncConnection, run_id: UUID) -> str:
     """Gives the environment of a run, to lock its control row first; raises Fenced where there is no such run."""
     query = select(runs.c.environment).where(runs.c.id == run_id)

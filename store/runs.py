@@ -16,7 +16,7 @@ from store import audit, components, control, documents, flags, run_rows
 from store.documents import Document, to_document
 from store.identifiers import uuid7
 from store.run_rows import Published, Run
-from store.run_steps import bake, complete, lower, publish_step, resume, set_percentage
+from store.run_steps import bake, complete, lower, publish_step, record, resume, set_percentage
 from store.tables import migrations, rollback_events, run_readings, runs
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "live",
     "lower",
     "publish_step",
+    "record",
     "record_readings",
     "resume",
     "set_percentage",

@@ -52,8 +52,8 @@ class Checkpoint(Request):
     closed_revision: int | None = None
     closed_at: datetime | None = None
     verdict: Verdict | None = None
-    compared: int | None = None
-    mismatched: int | None = None
+    compared: int = 0
+    mismatched: int = 0
     lower: float | None = None
     upper: float | None = None
     evidence: Document | None = None
@@ -146,10 +146,10 @@ async def counts(connection: AsyncConnection, checkpoint: Checkpoint) -> Counts:
     return Counts(int(compared), int(mismatched), {field: int(count) for field, count in fields})
 
 
-async def get(connection: AsyncConnection, *, environment: str, checkpoint_id: UUID) -> Checkpoint:
-    """Gives one checkpoint; raises UnknownValidation."""
-    found = await find_all(connection, table.c.environment == environment, table.c.id == checkpoint_id)
-    if not found:
+async def get(connection: AsyncConnection, *, checkpoint_id: UUID, environment: str | None = None) -> Checkpoint:
+    """Gives one checkpoint, of this environment where one is named; raises UnknownValidation."""
+    found = await find_all(connection, table.c.id == checkpoint_id)
+    if not found or environment not in {None, found[0].environment}:
         raise UnknownValidation(str(checkpoint_id))
     return found[0]
 
@@ -244,7 +244,7 @@ def image(checkpoint: Checkpoint) -> Document:
 def columns(checkpoint: Checkpoint) -> dict[str, Any]:
     """Gives a checkpoint as the columns of its row."""
     values = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
-    return values | {"share": float(checkpoint.share)}
+    return values | {"share": float(checkpoint.share), "verdict": checkpoint.verdict and checkpoint.verdict.value}
 
 
 def from_row(row: RowMapping) -> Checkpoint:
