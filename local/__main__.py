@@ -5,17 +5,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from types import FrameType
 
-from local import home, postgres
+from local import demo, home, postgres
 from local.children import die_with_parent
 from local.errors import StackError
+from local.fault import KINDS, Fault
+from local.guide import components_of_plan
 from local.locks import owned
 from local.services import ROOT, Ports, migrate
-from local.stack import Stack, up
+from local.stack import serve, up
 
-_CHECK_SECONDS = 0.2
 EXIT_REFUSED = 1
 
 
@@ -38,29 +38,13 @@ def main() -> int:
 def _up(arguments: argparse.Namespace) -> int:
     ports = Ports(api=arguments.api_port, app=arguments.app_port, page=arguments.temporal_page_port)
     with up(os.environ, ports=ports, say=_to_stderr) as stack:
-        print(stack.to_json() if arguments.json else describe(stack), flush=True)
+        print(stack.to_json() if arguments.json else stack.describe(), flush=True)
         serve(stack)
     return 0
 
 
-def serve(stack: Stack) -> None:
-    """See to the stack until somebody ends it."""
-    while True:
-        stack.check()
-        time.sleep(_CHECK_SECONDS)
-
-
-def describe(stack: Stack) -> str:
-    """The addresses for a person."""
-    addresses = stack.addresses
-    lines = {
-        "API": f"{addresses.api}/api/migration/health",
-        "documentation": addresses.documentation,
-        "Temporal": addresses.temporal_page or addresses.temporal,
-        "application": addresses.app,
-        "admin token": addresses.admin_token,
-    }
-    return "\n".join(f"{name:>14}  {value}" for name, value in lines.items())
+def _demo(arguments: argparse.Namespace) -> int:
+    return demo.run(os.environ, demo.Options(fault=arguments.fault, exits=arguments.exit))
 
 
 def _migrate(_arguments: argparse.Namespace) -> int:
@@ -81,6 +65,13 @@ def _end(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _fault(text: str) -> Fault:
+    fault = Fault.parse(text)
+    if fault.component not in components_of_plan():
+        raise argparse.ArgumentTypeError(f"the components are {', '.join(components_of_plan())}")
+    return fault
+
+
 def _to_stderr(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
@@ -94,6 +85,10 @@ def _parser() -> argparse.ArgumentParser:
     for port in ("api", "app", "temporal-page"):
         start.add_argument(f"--{port}-port", type=int, default=0, help="instead of any free one")
     start.set_defaults(run=_up)
+    show = commands.add_parser("demo", help="start everything and migrate five components under live traffic")
+    show.add_argument("--exit", action="store_true", help="end after the summary: 0 completed, 3 the expected rollback")
+    show.add_argument("--fault", type=_fault, metavar=f"COMPONENT:{'|'.join(KINDS)}", help="break a candidate at 50 %%")
+    show.set_defaults(run=_demo)
     schema = commands.add_parser("migrate", help="bring the schema up to date")
     schema.set_defaults(run=_migrate)
     clean = commands.add_parser("clean", help="delete the data directory")

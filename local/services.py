@@ -60,7 +60,7 @@ def services(
         _python("api", ("-m", "api", "--port", str(ports.api)), server, f"{api}/api/migration/health", restart=True),
         _python("worker", ("worker.py",), server, None, restart=True),
         _python("app", ("-m", "examples.airports", "--port", str(ports.app)), client, f"{app}/healthz"),
-        _python("traffic", (*traffic, "--rate", str(REQUESTS_PER_SECOND)), client, f"{url(ports.traffic)}/counts"),
+        _python("traffic", (*traffic, "--rate", str(REQUESTS_PER_SECOND)), client, f"{url(ports.traffic)}/healthz"),
     )
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from local.temporal import Temporal
 from local.tokens import Tokens
 
 READY_SECONDS = 60.0
+_CHECK_SECONDS = 0.2
 Say = Callable[[str], None]
 
 
@@ -48,6 +49,24 @@ class Stack:
     home: Path
     addresses: Addresses
     supervisor: Supervisor
+    traffic: Service
+
+    def start_traffic(self) -> None:
+        """Start the traffic, when the stack was started without."""
+        start(self.supervisor, [self.traffic])
+        self.announce()
+
+    def describe(self) -> str:
+        """The addresses for a person."""
+        addresses = self.addresses
+        lines = {
+            "API": f"{addresses.api}/api/migration/health",
+            "documentation": addresses.documentation,
+            "Temporal": addresses.temporal_page or addresses.temporal,
+            "application": addresses.app,
+            "admin token": addresses.admin_token,
+        }
+        return "\n".join(f"{name:>14}  {value}" for name, value in lines.items())
 
     def check(self) -> None:
         """See to the processes."""
@@ -66,7 +85,7 @@ class Stack:
 
 @contextmanager
 def up(
-    environ: Mapping[str, str], *, ports: Ports | None = None, say: Callable[[str], None] = print
+    environ: Mapping[str, str], *, ports: Ports | None = None, has_traffic: bool = True, say: Say = print
 ) -> Iterator[Stack]:
     """A stack for as long as the context lasts; every part answers. Enter it from the main thread."""
     folder = home(environ)
@@ -84,23 +103,30 @@ def up(
         supervisor = Supervisor(logs)
         supervisor.servers = _children(database, server)
         stack.callback(supervisor.stop)
-        say("Starting the API, the worker, the application and its traffic ...")
-        _start(supervisor, services(chosen, keys, home=folder, database=database.url, temporal=server.environment))
-        running = Stack(folder, _addresses(chosen, keys, database, server), supervisor)
+        say("Starting the API, the worker and the application ...")
+        *wanted, traffic = services(chosen, keys, home=folder, database=database.url, temporal=server.environment)
+        start(supervisor, wanted)
+        running = Stack(folder, _addresses(chosen, keys, database, server), supervisor, traffic)
+        if has_traffic:
+            running.start_traffic()
         running.announce()
         stack.callback((folder / "stack.json").unlink, missing_ok=True)
         yield running
 
 
-def _start(supervisor: Supervisor, wanted: tuple[Service, ...]) -> None:
-    """Start the services, those that nobody waits for at once, and wait until all of them answer."""
-    *first, last = wanted
-    for service in first:
+def serve(stack: Stack) -> None:
+    """See to the stack until somebody ends it."""
+    while True:
+        stack.check()
+        time.sleep(_CHECK_SECONDS)
+
+
+def start(supervisor: Supervisor, wanted: Sequence[Service]) -> None:
+    """Start the services side by side and wait until each of them answers."""
+    for service in wanted:
         supervisor.start(service)
-    for service in first:
+    for service in wanted:
         _wait(supervisor, service)
-    supervisor.start(last)  # traffic is for an application that answers
-    _wait(supervisor, last)
 
 
 def _wait(supervisor: Supervisor, service: Service) -> None:
