@@ -78,10 +78,10 @@ def _message(model: type[Section], details: ErrorDetails) -> str:
 
 
 def _unknown_key(known: list[str], key: str) -> str:
-    if close := get_close_matches(key, known, n=1):
-        return f"unknown key; did you mean {close[0]}?"
     if key in _HINTS:
         return f"unknown key; {_HINTS[key]}"
+    if close := get_close_matches(key, known, n=1):
+        return f"unknown key; did you mean {close[0]}?"
     return f"unknown key; known here: {', '.join(known)}" if known else "unknown key; remove it"
 
 

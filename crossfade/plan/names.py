@@ -15,7 +15,7 @@ def check_names(root: Node, findings: Findings) -> None:
     """Refuse what is named twice, unknown, or depends on itself; works on parts whose form is wrong, too."""
     _check_phases(root, findings)
     _check_references(root, findings)
-    for metrics in _all(root, "metrics"):
+    for metrics in (*_all(root, "metrics"), *_entries(root, "templates", "thresholds").values()):
         _once(_named(metrics.items, metric_name), "metric", findings)
     for listing in (*_all(root, "validate"), *_all(root, "dependsOn"), *_all(root, "steps")):
         _once(((item, item.text) for item in listing.items), "entry", findings)
@@ -50,13 +50,15 @@ def _check_dependencies(
     nodes: tuple[Node, ...], kind: str, home: Mapping[str | None, str | None], findings: Findings
 ) -> None:
     """Dependencies among the nodes; `home` names the phase of components elsewhere in the plan."""
-    known = [name for node in nodes if (name := _name(node))]
+    named = {name: node for node in reversed(nodes) if (name := _name(node))}
+    known = [name for node in nodes if (name := _name(node)) and named[name] is node]
     graph: dict[str, set[str]] = {name: set() for name in known}
     for node in nodes:
         for needed in _items(node, "dependsOn"):
             name, own = needed.text, _name(node)
             if name in graph and own in graph:
-                graph[own].add(name)
+                # Of two with one name only the first is meant.
+                graph[own].update({name} if named[own] is node else ())
             elif name in home:
                 findings.refuse(needed, f"is in the phase {home[name]}; let this phase depend on that one instead")
             elif name is not None:
@@ -101,8 +103,7 @@ def _check_events_source(root: Node, findings: Findings) -> None:
     if sources is None or not sources.entries:
         return
     app = sources.child(EVENTS_SOURCE)
-    kind = app.child("type") if app else None
-    if kind is None or kind.text != "events":
+    if app is None or app.nearest("type").text == "prometheus":
         findings.refuse(app or sources, f"the source {EVENTS_SOURCE} is what the SDK reports: {{type: events}}")
 
 

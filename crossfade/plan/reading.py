@@ -48,12 +48,18 @@ def read(text: bytes, findings: Findings) -> Node | None:
     except _Unreadable as refused:
         findings.refuse_text(*refused.place, refused.message)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        findings.refuse_text(*place, "not valid YAML; check indentation, brackets and quotes here")
+        _refuse_yaml(error, findings)
     except yaml.YAMLError:
         findings.refuse_text(1, 1, "control characters are not allowed; save the file as plain UTF-8 text")
     return None
+
+
+def _refuse_yaml(error: yaml.MarkedYAMLError, findings: Findings) -> None:
+    """Where the parser gave up, and where what it was reading began; its own words may repeat the text."""
+    at, began = error.problem_mark or error.context_mark, error.context_mark
+    place = (at.line + 1, at.column + 1) if at else (1, 1)
+    elsewhere = f", and what begins in line {began.line + 1}" if at and began and began.line != at.line else ""
+    findings.refuse_text(*place, f"not valid YAML; check indentation, brackets and quotes here{elsewhere}")
 
 
 def _decode(text: bytes, findings: Findings) -> str | None:
