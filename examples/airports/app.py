@@ -27,7 +27,7 @@ def create_app(database_url: str, client: Client) -> FastAPI:
         engine = create_engine(database_url)
         directory = await open_directory(engine)
         components = build(engine, directory)
-        faults = Faults([component.name for component in components])
+        faults = Faults(component.name for component in components)
         serving = Serving(client, components, faults)
         sockets = Sockets(serving)
         app.include_router(component_routes(serving))

@@ -1,9 +1,10 @@
 """Faults that can be switched on, so that anybody can watch an automatic rollback. They act on candidates only."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import StrEnum
 from random import Random
+from typing import TypeAlias
 
 from examples.airports.answers import Answer, Params, Side
 from examples.airports.component import Component
@@ -12,6 +13,8 @@ SHARE_OF_ERRORS = 0.3
 SHARE_OF_WRONG_ANSWERS = 0.2
 SHARE_OF_SLOW_CALLS = 0.8
 SLOW_SECONDS = 0.7
+
+Sleep: TypeAlias = Callable[[float], Awaitable[object]]
 
 
 class Fault(StrEnum):
@@ -29,9 +32,10 @@ class FaultInjected(Exception):
 class Faults:
     """Which candidate is broken how; all of them work at the start."""
 
-    def __init__(self, names: list[str], random: Random | None = None) -> None:
+    def __init__(self, names: Iterable[str], *, random: Random | None = None, sleep: Sleep = asyncio.sleep) -> None:
         self._faults: dict[str, Fault | None] = dict.fromkeys(names)
         self._random = random or Random()
+        self._sleep = sleep
 
     @property
     def switched(self) -> Mapping[str, Fault | None]:
@@ -50,7 +54,7 @@ class Faults:
             if fault is Fault.ERRORS and chance < SHARE_OF_ERRORS:
                 raise FaultInjected(component.name)
             if fault is Fault.SLOW and chance < SHARE_OF_SLOW_CALLS:
-                await asyncio.sleep(SLOW_SECONDS)
+                await self._sleep(SLOW_SECONDS)
             answer = await component.candidate(params)
             is_wrong = fault is Fault.WRONG and chance < SHARE_OF_WRONG_ANSWERS
             return component.alter(answer) if is_wrong else answer

@@ -66,7 +66,7 @@ def _asking(serving: Serving, name: str) -> Callable[[Request], Awaitable[Respon
     async def ask(request: Request) -> Response:
         person = context(request.headers.get("x-user", ""))
         served = await serving.serve(name, request.query_params, person)
-        headers = {"X-Variant": served.variant} | ({"X-Failed": "1"} if served.failed else {})
+        headers = {"X-Variant": served.variant, "X-Revision": str(served.revision), "X-Failed": str(int(served.failed))}
         return _rendered(served.answer, headers)
 
     return ask

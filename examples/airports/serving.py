@@ -21,12 +21,14 @@ CANDIDATE: Variant = "candidate"
 class Served:
     """An answer with the variant that was called first; `failed` when that variant raised.
 
-    When candidate raised, the answer is legacy's: that is one request and one error of candidate.
+    When candidate raised, the answer is legacy's: that is one request and one error of candidate. `revision` is the
+    flag's at the start, under which the SDK counts the request; 0 for an unknown flag, for which it counts nothing.
     """
 
     answer: Answer
     variant: Variant
     failed: bool
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Serving:
         async def candidate() -> Answer:
             return await call.run(CANDIDATE, sides.candidate, params)
 
+        revision = self.client.evaluate(name, context).revision
         try:
             answer = await self.client.switch(
                 name, context, legacy=legacy, candidate=candidate, compare=sides.comparison
@@ -63,7 +66,7 @@ class Serving:
         except Exception:  # a request's edge: whatever legacy raised is one failed request
             log.exception("%s failed", name)
             answer = problem(500, code="internal-error", detail="The application failed to answer.")
-        return Served(answer, call.variant, call.failed)
+        return Served(answer, call.variant, call.failed, revision)
 
 
 class _Call:

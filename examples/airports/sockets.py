@@ -7,7 +7,6 @@ on coming from the right side, and nothing is counted for the telling.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 import socketio
@@ -99,5 +98,5 @@ class Sockets:
         if not line.connection.is_current:
             return {"moved": True}
         served = await self._serving.serve(NAME, {"message": message}, line.person)
-        status = HTTPStatus(served.answer.status)
-        return {**served.answer.body, "status": status, "variant": served.variant, "failed": served.failed}
+        told = {"variant": served.variant, "failed": served.failed, "revision": served.revision}
+        return {**served.answer.body, "status": served.answer.status, **told}

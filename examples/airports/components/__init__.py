@@ -15,11 +15,11 @@ from examples.airports.components import (
 from examples.airports.directory import Directory
 
 
-def build(engine: AsyncEngine, directory: Directory) -> Sequence[Component]:
-    """All components over one database and one directory."""
+def build(engine: AsyncEngine, directory: Directory, *, search: Component | None = None) -> Sequence[Component]:
+    """All components over one database and one directory; a search's index can be shared, as it takes a second."""
     return (
         utilities_query_builder.build(engine, directory),
-        search_fuzzy.build(directory),
+        search or search_fuzzy.build(directory),
         errors_problem_details.build(directory),
         repository_direct_orm.build(engine, directory),
         websocket_socketio.build(directory),

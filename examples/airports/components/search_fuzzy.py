@@ -25,7 +25,7 @@ MOST_HITS = 5
 LONGEST_QUERY = 80
 _CANDIDATE_CUTOFF = 70.0
 _SURE = 0.8
-_SOUND = 0.5
+_SOUND = 0.4
 _CODE_LENGTHS = range(3, 5)
 
 Ranked: TypeAlias = Iterable[tuple[float, int]]
@@ -128,9 +128,9 @@ def resemblance(query: str, hit: Hit) -> float:
 def differences(legacy: Answer, candidate: Answer) -> list[str]:
     """Compare status and query, check each of candidate's hits, and compare the top hits.
 
-    Intended differences: scores are on another scale; candidate may find more and rank otherwise below the top. Where
+    Intended differences: scores are on another scale; candidate may find more, and rank otherwise below the top. Where
     legacy is sure (its top hit resembles the query at least 80 %), candidate's top hit must resemble it as much. Every
-    hit of candidate must resemble the query, the best first, none twice.
+    hit of candidate must resemble the query at least 40 %, the best first, none twice.
     """
     if legacy.status != candidate.status:
         return ["status"]

@@ -45,8 +45,9 @@ async def run(app: str, *, port: int, rate: float, seed: int | None) -> None:
 def control(generator: Generator, counts: Counts) -> web.Application:
     """The generator's own addresses: counts, and a pause in which they stand still."""
 
-    async def get_counts(_: web.Request) -> web.Response:
-        return web.json_response(counts.as_json())
+    async def get_counts(request: web.Request) -> web.Response:
+        since = request.query.get("since", "1")
+        return web.json_response(counts.as_json(since=int(since) if since.isdecimal() else 1))
 
     async def pause(_: web.Request) -> web.Response:
         await generator.pause()

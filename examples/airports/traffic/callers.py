@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from math import ceil
 from random import Random
+from typing import cast
 
 from socketio.exceptions import SocketIOError
 
@@ -77,4 +78,5 @@ class Callers:
             await asyncio.sleep(max(0.0, due - clock()))
             due += self._wanted / self._rate if self._rate else 1 / MESSAGES_A_SECOND
             answer = await line.look_up(self._questions.ask(LIVE).params["message"])
-            self._target.counts.add(LIVE, str(answer["variant"]), failed=bool(answer["failed"]))
+            revision = cast("int", answer["revision"])
+            self._target.counts.add(LIVE, str(answer["variant"]), revision=revision, failed=bool(answer["failed"]))

@@ -104,7 +104,7 @@ class Questions:
     def _search(self) -> str:
         airport = self._airport()
         plain = self._random.choice((airport["city"], airport["city"], essence(airport["name"])))
-        way = self._weighted(
+        way: Callable[[], str] = self._weighted(
             (30, lambda: plain),
             (10, lambda: airport["name"]),
             (22, lambda: self._typo(plain)),
@@ -114,7 +114,7 @@ class Questions:
             (4, plain.upper),
             (6, lambda: self._random.choice(HOSTILE)),
         )
-        return str(way())
+        return way()
 
     def _distance(self) -> Mapping[str, str]:
         start, end = self._airport(), self._airport()

@@ -49,7 +49,8 @@ class Target:
             self.lost()
             return
         if variant := answer.headers.get("X-Variant"):
-            self.counts.add(question.component, variant, failed="X-Failed" in answer.headers)
+            failed, revision = answer.headers["X-Failed"] == "1", int(answer.headers["X-Revision"])
+            self.counts.add(question.component, variant, revision=revision, failed=failed)
 
     async def ramping(self) -> Collection[str]:
         """The components with a live run."""
