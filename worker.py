@@ -102,11 +102,10 @@ async def serve(environ: Mapping[str, str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     engine = store.engine.create_engine(store.engine.database_url(environ))
-    client = await connect(environ)
-    targets = json.loads(environ.get("CROSSFADE_TARGETS", "{}"))
-    await until_reachable(client, stop)
-    if stop.is_set():
+    client = await reach(environ, stop)
+    if client is None:
         return
+    targets = json.loads(environ.get("CROSSFADE_TARGETS", "{}"))
     async with build(client, engine, targets), asyncio.TaskGroup() as tasks:
         tasks.create_task(relay(engine, client, stop))
         tasks.create_task(watch(client, environ.get("CROSSFADE_ENVIRONMENT", "production")))
@@ -115,16 +114,15 @@ async def serve(environ: Mapping[str, str]) -> None:
     await engine.dispose()
 
 
-async def until_reachable(client: Client, stop: asyncio.Event) -> None:
-    """Wait for Temporal: a worker cannot poll before."""
+async def reach(environ: Mapping[str, str], stop: asyncio.Event) -> Client | None:
+    """Wait for Temporal, without which a worker cannot poll; None when it shall stop before."""
     while not stop.is_set():
         try:
-            await client.service_client.check_health(timeout=timedelta(seconds=2))
+            return await connect(environ, lazy=False)
         except (RPCError, RuntimeError) as error:
             log.warning("Temporal does not answer yet: %s", error)
             await asyncio.sleep(RETRY_SECONDS)
-        else:
-            return
+    return None
 
 
 def main() -> None:

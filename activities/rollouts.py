@@ -8,17 +8,14 @@ from uuid import UUID
 
 from temporalio import activity
 
-import store.audit
 import store.clients
 import store.components
-import store.control
 import store.rollbacks
 import store.runs
 from activities.refusals import final
 from crossfade.plan.resolved import ComponentPlan
 from crossfade.states import ComponentStatus, RunState
 from store.engine import AsyncEngine
-from store.run_rows import entry as entry_of
 
 ACTOR: Final = "crossfade"
 LOOK: Final = 0.1  # seconds between looks at the clients' confirmations
@@ -97,8 +94,6 @@ class Note:
 class Order:
     """A person's order to a run, for the audit."""
 
-    environment: str
-    component: str
     run: RunRef
     step: int
     action: str
@@ -258,12 +253,15 @@ class RolloutActivities:
     async def record(self, order: Order) -> None:
         """Write a person's order into the audit."""
         async with self.engine.begin() as connection:
-            await store.control.lock(connection, order.environment)
-            if await store.audit.find(connection, environment=order.environment, effect=order.effect) is not None:
-                return
-            run = await store.runs.get(connection, UUID(order.run.run_id))
-            entry = entry_of(run, action=order.action, actor=order.actor, reason=order.reason, effect=order.effect)
-            await store.audit.append(connection, entry)
+            await store.runs.record(
+                connection,
+                run_id=UUID(order.run.run_id),
+                action=order.action,
+                step=order.step,
+                actor=order.actor,
+                reason=order.reason,
+                effect=order.effect,
+            )
 
     @activity.defn(name="rollout.look")
     @final
@@ -271,10 +269,7 @@ class RolloutActivities:
         """Say what Postgres says of the run."""
         async with self.engine.begin() as connection:
             found = await store.runs.get(connection, UUID(run.run_id))
-            newest = await store.rollbacks.list(
-                connection, environment=found.environment, component=found.component, limit=1
-            )
-        rollback = next((each for each in newest if each.run_id == found.id), None)
+            rollback = await store.rollbacks.of_run(connection, run_id=found.id)
         return RunView(
             state=found.state,
             percentage=found.percentage,

@@ -176,8 +176,6 @@ class RolloutOrders:
 
     async def _record(self, action: str, actor: str, reason: str) -> None:
         order = Order(
-            environment=self.order.environment,
-            component=self.plan.name,
             run=self._run(),
             step=self.state.step,
             action=action,

@@ -1,4 +1,4 @@
-"""A stage for workflows: the real worker, relay and monitor on the real Temporal and Postgres, one environment a test."""
+"""A stage for workflow tests: the real worker, relay and monitor on the real Temporal and Postgres."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ async def stage(engine: AsyncEngine, temporal: str, tmp_path: Path) -> AsyncIter
     """Everything but the API and the SDK, which `Stage` plays by the store's own functions."""
     environment = f"test-{uuid4().hex[:8]}"
     profile = {"TEMPORAL_ADDRESS": temporal, "TEMPORAL_CONFIG_FILE": str(tmp_path / "none.toml")}
-    client = await connect(profile)
+    client = await connect(profile, lazy=False)
     stop = asyncio.Event()
     stage = Stage(engine=engine, client=client, environment=environment, task_queue=environment)
     async with worker.build(client, engine, stage.targets, task_queue=environment), asyncio.TaskGroup() as tasks:

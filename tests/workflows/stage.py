@@ -140,18 +140,18 @@ class Stage:
     async def status(self, migration: UUID) -> MigrationStatus:
         """Read the migration's status."""
         async with self.engine.begin() as connection:
-            return (await store.migrations.get(connection, migration_id=migration)).status
+            return (await store.migrations.get(connection, migration)).status
 
     async def components(self, migration: UUID) -> dict[str, ComponentStatus]:
         """Read the components' statuses."""
         async with self.engine.begin() as connection:
-            parts = await store.components.list_(connection, migration_id=migration)
+            parts = await store.components.list(connection, migration_id=migration)
         return {part.name: part.status for part in parts}
 
     async def waiting_for(self, migration: UUID, component: str) -> str:
         """Read what a component waits for."""
         async with self.engine.begin() as connection:
-            parts = await store.components.list_(connection, migration_id=migration)
+            parts = await store.components.list(connection, migration_id=migration)
         return next(part.waiting_for or "" for part in parts if part.name == component)
 
     async def percentages(self, component: str) -> list[Decimal]:
