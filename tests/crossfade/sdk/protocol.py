@@ -19,6 +19,13 @@ def flag(name: str = "search", percentage: float | str = 25, **changes: Any) -> 
     return Flag(name=name, **values)
 
 
+class QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of clients that hang up: they are part of these tests."""
+
+
 @dataclass
 class Posted:
     """One POST of metrics as it arrived."""
@@ -55,8 +62,7 @@ class ProtocolServer:
 
     def __enter__(self) -> Self:
         self.gate.set()
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.http.daemon_threads = True
+        self.http = QuietServer(("127.0.0.1", 0), type("Scripted", (Handler,), {"script": self}))
         self.thread = Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self.thread.start()
         return self
@@ -95,78 +101,76 @@ def _count(summaries: Iterable[JSON], component: str, variant: str, metric: str)
     return (s["count"] for s in summaries if (s["component"], s["variant"], s["metric"]) == wanted)
 
 
-def _handler(server: ProtocolServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class Handler(BaseHTTPRequestHandler):
+    script: ProtocolServer
+    protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:
-            if self._is_refused():
-                return
-            etag = f'"{server.revision}"'
-            if self.headers["If-None-Match"] == etag:
-                self._answer(304, None, etag)
-                return
-            snapshot = {
-                "environment": "test",
-                "revision": server.revision,
-                "epoch": server.epoch,
-                "validFor": server.valid_for,
-                "flags": server.definitions,
-            }
-            self._answer(200, snapshot, etag)
+    def do_GET(self) -> None:
+        if self._is_refused():
+            return
+        etag = f'"{self.script.revision}"'
+        if self.headers["If-None-Match"] == etag:
+            self._answer(304, None, etag)
+            return
+        snapshot = {
+            "environment": "test",
+            "revision": self.script.revision,
+            "epoch": self.script.epoch,
+            "validFor": self.script.valid_for,
+            "flags": self.script.definitions,
+        }
+        self._answer(200, snapshot, etag)
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self._is_refused():
-                return
-            if self.path.endswith("/metrics"):
-                self._take(body)
-                return
-            server.confirmations.append(json.loads(body))
-            knows = {"revision": server.revision, "epoch": server.epoch, "validFor": server.valid_for}
-            self._answer(200, knows)
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self._is_refused():
+            return
+        if self.path.endswith("/metrics"):
+            self._take(body)
+            return
+        self.script.confirmations.append(json.loads(body))
+        knows = {"revision": self.script.revision, "epoch": self.script.epoch, "validFor": self.script.valid_for}
+        self._answer(200, knows)
 
-        def do_DELETE(self) -> None:
-            if not self._is_refused():
-                server.left.append(self.path.rsplit("/", 1)[1])
-                self._answer(204, None)
+    def do_DELETE(self) -> None:
+        if not self._is_refused():
+            self.script.left.append(self.path.rsplit("/", 1)[1])
+            self._answer(204, None)
 
-        def _take(self, body: bytes) -> None:
-            if server.answer_is_lost:
-                server.answer_is_lost = False
-                self._note(Posted(body, 200))
-                self.close_connection = True
-                return
-            status = server.answers.popleft() if server.answers else 200
-            self._answer(status, {"accepted": 1})
-            self._note(Posted(body, status))
+    def _take(self, body: bytes) -> None:
+        if self.script.answer_is_lost:
+            self.script.answer_is_lost = False
+            self._note(Posted(body, 200))
+            self.close_connection = True
+            return
+        status = self.script.answers.popleft() if self.script.answers else 200
+        self._answer(status, {"accepted": 1})
+        self._note(Posted(body, status))
 
-        def _note(self, post: Posted) -> None:
-            with server.changed:
-                server.posts.append(post)
-                server.changed.notify_all()
+    def _note(self, post: Posted) -> None:
+        with self.script.changed:
+            self.script.posts.append(post)
+            self.script.changed.notify_all()
 
-        def _is_refused(self) -> bool:
-            server.gate.wait()
-            authorized = self.headers["Authorization"] == "Bearer secret"
-            if server.is_down or not authorized:
-                self._answer(503 if authorized else 401, {})
-            return server.is_down or not authorized
+    def _is_refused(self) -> bool:
+        self.script.gate.wait()
+        authorized = self.headers["Authorization"] == "Bearer secret"
+        if self.script.is_down or not authorized:
+            self._answer(503 if authorized else 401, {})
+        return self.script.is_down or not authorized
 
-        def _answer(self, status: int, content: JSON | None, etag: str | None = None) -> None:
-            body = b"" if content is None else json.dumps(content).encode()
-            self.send_response(status)
-            if etag is not None:
-                self.send_header("ETag", etag)
-            if status not in {204, 304}:
-                self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-            with server.changed:
-                server.requests.append((self.command, self.path, status))
-                server.changed.notify_all()
+    def _answer(self, status: int, content: JSON | None, etag: str | None = None) -> None:
+        body = b"" if content is None else json.dumps(content).encode()
+        self.send_response(status)
+        if etag is not None:
+            self.send_header("ETag", etag)
+        if status not in {204, 304}:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        with self.script.changed:
+            self.script.requests.append((self.command, self.path, status))
+            self.script.changed.notify_all()
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    return Handler
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""

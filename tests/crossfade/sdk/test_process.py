@@ -1,0 +1,80 @@
+"""The client in processes: what it imports, what a fork makes of it, how it ends."""
+
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.crossfade.sdk.protocol import ProtocolServer, flag
+
+ROOT = Path(__file__).parents[3]
+HEAVY = ("numpy", "scipy", "pydantic", "sqlalchemy", "temporalio", "yaml", "msgspec", "asyncpg", "fastapi")
+
+FORKING = """
+import json, os, sys, time
+from crossfade.sdk import Client
+client = Client(sys.argv[1], "secret", refresh=0.05, client_id="app")
+client.start()
+client.switch("search", {}, legacy=int, candidate=int)
+child = os.fork()
+if child == 0:
+    deadline = time.monotonic() + 10
+    while client.status().revision < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    client.switch("search", {}, legacy=int, candidate=int)
+    client.close()
+    os._exit(0 if client.status().revision == 3 else 1)
+print("forked", flush=True)
+_, status = os.waitpid(child, 0)
+client.close()
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+FORGETFUL = """
+import sys
+from crossfade.sdk import Client, Comparison
+import threading
+client = Client(sys.argv[1], "secret", refresh=60)
+client.start()
+for _ in range(9):
+    client.switch("search", {}, legacy=int, candidate=int)
+client.switch("search", {}, legacy=int, candidate=threading.Event().wait, compare=Comparison(timeout=60))
+"""
+
+
+def run(script: str, server: ProtocolServer) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", script, server.url]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_client_application_loads_two_packages() -> None:
+    script = f"import crossfade.sdk, json, sys; print(json.dumps([n for n in {HEAVY} if n in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
+
+
+@pytest.mark.skipif(not hasattr(sys, "platform") or sys.platform == "win32", reason="there is no fork")
+def test_a_forked_child_follows_reports_and_leaves_by_itself(server: ProtocolServer) -> None:
+    server.publish(flag(percentage=100, revision=2), revision=2)
+    command = [sys.executable, "-W", "ignore", "-c", FORKING, server.url]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "forked\n"
+        server.publish(flag(percentage=100, revision=3), revision=3)
+        assert process.wait(30) == 0
+    assert server.total("search", "candidate", "requests") == 2
+    clients = {post.batch["client"] for post in server.posts}
+    assert len(clients) == 2
+    assert clients == set(server.left)
+    assert {seen["clientId"] for seen in server.confirmations} == clients
+
+
+def test_a_process_that_just_ends_still_reports_and_hangs_on_nothing(server: ProtocolServer) -> None:
+    server.publish(flag(percentage=0, shadow_share=Decimal(1)))
+    done = run(FORGETFUL, server)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert server.total("search", "legacy", "requests") == 10
+    assert len(server.left) == 1
