@@ -32,7 +32,8 @@ async def ensure(connection: AsyncConnection, token: str, *, role: Role, environ
 
 async def authenticate(connection: AsyncConnection, token: str) -> Token | None:
     """Gives whom a token names, or None for one that is unknown, revoked or expired."""
-    is_valid = table.c.revoked_at.is_(None) & (func.coalesce(table.c.expires_at, "infinity") > func.clock_timestamp())
+    is_fresh = table.c.expires_at.is_(None) | (table.c.expires_at > func.clock_timestamp())
+    is_valid = table.c.revoked_at.is_(None) & is_fresh
     query = select(table.c.digest, table.c.role, table.c.environment).where(
         table.c.selector == selector(token), is_valid
     )
