@@ -99,7 +99,7 @@ async def _with_revisions(connection: AsyncConnection, environment: str, rows: S
     query = select(feature_flags.c.name, feature_flags.c.revision).where(
         feature_flags.c.environment == environment, feature_flags.c.name.in_(names)
     )
-    current: dict[str, int] = dict((await connection.execute(query)).tuples().all())
+    current = {row.name: row.revision for row in await connection.execute(query)}
     return [replace(row, revision=current.get(row.component)) if row.revision is None else row for row in rows]
 
 
