@@ -146,15 +146,12 @@ async def create_all(connection: AsyncConnection, components: Sequence[Component
 
 
 async def stop_all(connection: AsyncConnection, components: Sequence[Component], *, actor: str, reason: str) -> None:
-    """Marks components as stopped in a number of statements that does not grow."""
+    """Marks components of one migration as stopped in a number of statements that does not grow."""
     if not components:
         return
     table = migration_components.c
-    keys = [component.migration_id for component in components], [component.name for component in components]
-    chosen = func.unnest(*keys).table_valued("migration_id", "name")
-    statement = update(migration_components).where(
-        table.migration_id == chosen.c.migration_id, table.name == chosen.c.name
-    )
+    names = table.name.in_([component.name for component in components])
+    statement = update(migration_components).where(table.migration_id == components[0].migration_id, names)
     await connection.execute(
         statement.values(
             status=ComponentStatus.STOPPED.value,
