@@ -19,13 +19,16 @@ def _tidy(schema: Any) -> Any:
         return [_tidy(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {
-        key: _tidy(part)
-        for key, part in schema.items()
-        if not (key == "title" and isinstance(part, str)) and not (key == "default" and part is None)
-    }
-    options = kept.pop("anyOf", None)
-    if options is None:
+    kept = {key: _tidy(part) for key, part in schema.items() if not _is_noise(key, part)}
+    if "patternProperties" in kept:
+        kept["additionalProperties"] = False  # a key that is no name is refused, not ignored
+    if "anyOf" not in kept:
         return kept
-    real = [option for option in options if option != {"type": "null"}]
+    real = [option for option in kept.pop("anyOf") if option != {"type": "null"}]
     return {**kept, **real[0]} if len(real) == 1 else {**kept, "anyOf": real}
+
+
+def _is_noise(key: str, part: object) -> bool:
+    if key == "title":
+        return isinstance(part, str)
+    return key == "default" and (part is None or isinstance(part, dict))

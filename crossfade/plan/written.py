@@ -2,14 +2,22 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, WithJsonSchema
 
 from crossfade.plan.quantities import Duration, Lasting
 from crossfade.plan.resolved import HoldOrRollback, OnComponentRollback
 from crossfade.plan.section import Line, Name, Section, SeverityWord, Text
 from crossfade.plan.settings import Metrics, Settings, Steps
 
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s]*$", max_length=2000)]
+# The schema describes the text, in which ${NAME} may still stand for an address or the environment.
+Url = Annotated[
+    str,
+    StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s]*$", max_length=2000),
+    WithJsonSchema({"type": "string", "pattern": r"^(https?://|\$\{)[^\s]+$", "maxLength": 2000}),
+]
+EnvironmentName = Annotated[
+    Name, WithJsonSchema({"type": "string", "pattern": r"^([a-z0-9]|\$\{)[A-Za-z0-9._\-${}]{0,255}$"})
+]
 Roles = Annotated[list[Literal["operator", "admin"]], Field(min_length=1)]
 Clock = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
@@ -123,7 +131,7 @@ class MigrationPlan(Section):
     api_version: Literal["crossfade/v1"]
     kind: Literal["MigrationPlan"]
     metadata: Metadata
-    environment: Name
+    environment: EnvironmentName
     sources: dict[Name, Source] = Field(default_factory=dict)
     channels: dict[Name, Channel] = Field(default_factory=dict)
     templates: Templates = Templates()

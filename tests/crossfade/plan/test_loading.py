@@ -105,8 +105,8 @@ def test_the_users_shape_of_a_rollback_threshold_is_accepted() -> None:
         (
             "name: gamma",
             (
-                "name: gamma\n        thresholds:\n          metrics:\n            - {component: gamma, metric: errorRate, "
-                "threshold: 0.01, operator: '>', windowMinutes: 5, enabled: true}"
+                "name: gamma\n        thresholds:\n          metrics:\n            - {component: gamma, "
+                "metric: errorRate, threshold: 0.01, operator: '>', windowMinutes: 5, enabled: true}"
             ),
         ),
     )
