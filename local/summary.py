@@ -1,15 +1,18 @@
 """The last words of the demonstration: what has come out, read from the API."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any
 
 from crossfade.states import PhaseStatus, Variant
 from local.counts import Difference
 from local.view import ComponentView, MigrationView, RollbackView
 
 _FULL = Decimal(100)
-_MOST_FIGURES = 12
+# Those of a guardrail's and of a comparison's evidence, in the order in which a person asks for them.
+_FIGURES = (
+    *("metric", "value", "bound", "limit", "alpha", "events", "trials"),
+    *("compared", "mismatched", "lower", "upper", "confidence"),
+)
 
 
 def summary(migration: MigrationView, rollbacks: Sequence[RollbackView], seconds: float) -> Iterator[str]:
@@ -30,8 +33,8 @@ def of_rollback(rollback: RollbackView, percentage: float, migration: MigrationV
     yield f"Rollback of {rollback.component}: {rollback.state}, its flag serves {percentage:g} %"
     yield f"  trigger  {rollback.trigger}"
     yield f"  reason   {rollback.reason}"
-    for name, value in list(_flat(rollback.evidence))[:_MOST_FIGURES]:
-        yield f"           {name} = {value}"
+    figures = [f"{name} {_figure(rollback.evidence[name])}" for name in _FIGURES if name in rollback.evidence]
+    yield f"  figures  {', '.join(figures) or '-'}"
     for name, state in rollback.steps:
         yield f"  step     {name}: {state}"
     for phase in migration.phases:
@@ -57,9 +60,5 @@ def _figures(component: ComponentView) -> str:
     return f"{component.name:<24} {component.percentage:>3} %  {requests}  candidate p95 {p95}, errors {rate}"
 
 
-def _flat(evidence: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in evidence.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        elif value not in (None, "", [], ()):
-            yield f"{prefix}{name}", value
+def _figure(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -8,6 +8,9 @@ from typing import Any
 from crossfade.states import ComponentStatus, MigrationStatus, PhaseStatus, RollbackState, RollbackTrigger, Variant
 
 Json = Mapping[str, Any]
+ENDED = frozenset(
+    {ComponentStatus.COMPLETED, ComponentStatus.SKIPPED, ComponentStatus.ROLLED_BACK, ComponentStatus.STOPPED}
+)
 BACK = frozenset({ComponentStatus.ROLLING_BACK, ComponentStatus.ROLLED_BACK, ComponentStatus.STOPPED})
 
 
@@ -113,12 +116,13 @@ def migration(found: Json, components: Sequence[Json] = ()) -> MigrationView:
 
 def component(found: Json) -> ComponentView:
     """A component from its JSON."""
+    status = ComponentStatus(found["status"])
     return ComponentView(
         name=found["name"],
         phase=found["phase"],
-        status=ComponentStatus(found["status"]),
+        status=status,
         percentage=Decimal(str(found["percentage"] or 0)),
-        waiting_for=found["waitingFor"] or "",
+        waiting_for="" if status in ENDED else found["waitingFor"] or "",
         verdict=found["verdict"] or "",
         run_id=found["runId"],
         sides={variant: _side(found[variant.value] or {}) for variant in Variant},

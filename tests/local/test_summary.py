@@ -20,7 +20,7 @@ def test_the_summary_counts_components_phases_and_rollbacks() -> None:
 def test_a_rollback_is_told_with_its_reason_figures_steps_and_the_phase_that_is_paused() -> None:
     told = list(
         of_rollback(
-            rollback(evidence={"metric": "errorRate", "counts": {"errors": 7, "requests": 20}, "note": None}),
+            rollback(evidence={"bound": 0.0333327, "metric": "errorRate", "events": 8, "rule": "error-rate"}),
             0,
             migration(component(), phases=(PhaseView("one", PhaseStatus.PAUSED, "search is back on legacy"),)),
         )
@@ -29,9 +29,7 @@ def test_a_rollback_is_told_with_its_reason_figures_steps_and_the_phase_that_is_
         "Rollback of search: completed, its flag serves 0 %",
         "  trigger  threshold",
         "  reason   too many errors",
-        "           metric = errorRate",
-        "           counts.errors = 7",
-        "           counts.requests = 20",
+        "  figures  metric errorRate, bound 0.03333, events 8",
         "  step     disable_flag: completed",
         "  step     notify: completed",
         "  phase    one: paused, search is back on legacy",
