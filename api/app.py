@@ -1,0 +1,124 @@
+"""The application: its services, its routers, its documentation page."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
+
+from api import errors
+from api.auth import Authenticator
+from api.database import Database
+from api.guard import BodyGuard
+from api.problems import SCHEMA, Refused
+from api.replica import Replica
+from api.routers import (
+    alerts,
+    components,
+    flags,
+    health,
+    metrics,
+    migrations,
+    phases,
+    rollbacks,
+    sdk,
+    stops,
+    validations,
+)
+from api.services import Services
+from api.settings import Settings
+from api.temporal import Temporal
+from store import tokens
+from store.engine import create_engine
+from store.tokens import Role
+from workflows import outbox
+
+RETRY_SECONDS = 0.5
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application for these settings; its services start with its lifespan, and wait for Postgres by themselves."""
+    app = FastAPIOffline(
+        title="Crossfade",
+        version="0.1.0",
+        summary="Moves a running system from an old implementation to a new one, and takes it back when it hurts.",
+        lifespan=_lifespan,
+        redoc_url=None,
+        strict_content_type=False,
+        swagger_ui_parameters={"persistAuthorization": False},
+    )
+    app.state.settings = settings
+    app.add_middleware(BodyGuard)
+    errors.register(app)
+    for module in (
+        flags, rollbacks, validations, stops, migrations, phases, components, metrics, alerts, sdk, health
+    ):  # fmt: skip
+        app.include_router(module.router)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # the way that FastAPI documents
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, object]:
+    if not app.openapi_schema:
+        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        components_ = document.setdefault("components", {})
+        components_.setdefault("schemas", {})["Problem"] = SCHEMA
+        components_["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    services = _services(app.state.settings)
+    app.state.services = services
+    ending = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(services.database.engine.dispose)
+        stack.push_async_callback(services.replica.leave)
+        for work in (_ensure_tokens(services), services.replica.run(), _relay(services, ending)):
+            stack.push_async_callback(_end, asyncio.create_task(work))
+        stack.callback(ending.set)
+        yield
+
+
+def _services(settings: Settings) -> Services:
+    database = Database(create_engine(settings.database_url))
+    return Services(
+        settings=settings,
+        database=database,
+        authenticator=Authenticator(database, settings.environment),
+        replica=Replica(database, url=settings.database_url, environment=settings.environment),
+        temporal=Temporal(settings.environ),
+    )
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def _ensure_tokens(services: Services) -> None:
+    """Write the hashes of the configured tokens, as soon as Postgres lets us."""
+    settings = services.settings
+    wanted: list[tuple[str | None, Role]] = [(settings.admin_token, "admin"), (settings.sdk_token, "sdk")]
+    while not services.tokens_ensured.is_set():
+        try:
+            async with services.database.transaction() as connection:
+                for token, role in wanted:
+                    if token:
+                        await tokens.ensure(connection, token, role=role, environment=settings.environment)
+            services.tokens_ensured.set()
+        except Refused:
+            log.warning("Postgres does not answer; requests get 503 until it does")
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _relay(services: Services, ending: asyncio.Event) -> None:
+    await outbox.relay(services.database.engine, await services.temporal.client(), ending)

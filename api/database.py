@@ -1,0 +1,52 @@
+"""Postgres as a request sees it: one transaction, a time limit, and a 503 while it is away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from api.problems import Problem, Refused
+from store.engine import AsyncConnection, AsyncEngine
+
+TRANSACTION_SECONDS = 5.0
+# Classes of SQLSTATE: connection, insufficient resources, operator intervention (shutdown, statement timeout).
+_OUTAGE_CLASSES = frozenset({"08", "53", "57"})
+
+
+class Database:
+    """The engine, opened for one transaction at a time."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+
+    @asynccontextmanager
+    async def transaction(self, seconds: float = TRANSACTION_SECONDS) -> AsyncIterator[AsyncConnection]:
+        """A transaction that commits at the end of the block and rolls back on any error.
+
+        Raises:
+            Refused: 503, Postgres does not answer.
+        """
+        try:
+            async with asyncio.timeout(seconds), self.engine.begin() as connection:
+                yield connection
+        except Exception as error:
+            # The edge to the driver: it raises a dozen unrelated classes when Postgres goes away.
+            if is_outage(error):
+                raise Refused(AWAY) from error
+            raise
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the error says that Postgres is away, rather than that the request is wrong."""
+    if isinstance(error, OSError) or getattr(error, "connection_invalidated", False):
+        return True
+    state = getattr(getattr(error, "orig", error), "sqlstate", None)
+    return str(state)[:2] in _OUTAGE_CLASSES
+
+
+AWAY = Problem(
+    status=503,
+    kind="database-unavailable",
+    title="Postgres does not answer.",
+    detail="Nothing was changed that was not answered before. Repeat the request; the server reconnects by itself.",
+    headers={"Retry-After": "1"},
+)

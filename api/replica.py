@@ -1,0 +1,154 @@
+"""The flags that this process serves: re-read when Postgres says so and every quarter of a second, under a lease."""
+
+import asyncio
+import json
+import logging
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import uuid4
+
+from api.database import AWAY, Database
+from api.problems import Refused
+from crossfade.flags import to_definition
+from store import flags, replicas
+from store.engine import listen
+from store.flags import Snapshot
+
+LEASE_SECONDS = 2.0
+VALIDITY_SECONDS = 5.0
+PERIOD_SECONDS = 0.25
+READ_SECONDS = 1.0
+# Counts while the machine sleeps, so that a suspended process wakes up past its lease.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What this replica serves now.
+
+    Attributes:
+        valid_for: seconds for which a client may serve flags with a live run, counted from before it asked.
+        flags: the definitions as a JSON array.
+    """
+
+    environment: str
+    revision: int
+    epoch: int
+    valid_for: float
+    flags: bytes
+
+
+def boot_time() -> float:
+    """Seconds since the machine started, suspended time included."""
+    return time.clock_gettime(_CLOCK)
+
+
+class Replica:
+    """Keeps a snapshot of the environment's flags, and knows how old it is."""
+
+    def __init__(self, database: Database, *, url: str, environment: str) -> None:
+        self.name = str(uuid4())
+        self._database = database
+        self._url = url
+        self._environment = environment
+        self._snapshot: Snapshot | None = None
+        self._flags = b"[]"
+        self._read_at = float("-inf")
+        self._changed = asyncio.Event()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last good read began; infinite before the first."""
+        return boot_time() - self._read_at
+
+    def served(self) -> Served:
+        """What is served now.
+
+        Raises:
+            Refused: 503, nothing was read since the process started.
+        """
+        if self._snapshot is None:
+            raise Refused(AWAY)
+        return Served(
+            environment=self._environment,
+            revision=self._snapshot.revision,
+            epoch=self._snapshot.epoch,
+            valid_for=validity(self.age),
+            flags=self._flags,
+        )
+
+    async def run(self) -> None:
+        """Follow Postgres until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen(), name="replica listens")
+            tasks.create_task(self._read_on(), name="replica reads")
+
+    async def refresh(self) -> None:
+        """Read what Postgres holds now; the lease counts from before the read.
+
+        Raises:
+            Refused: 503, Postgres does not answer.
+        """
+        began = boot_time()
+        async with self._database.transaction(READ_SECONDS) as connection:
+            snapshot = await flags.snapshot(connection, self._environment)
+        if snapshot != self._snapshot:
+            self._flags = _array(snapshot)
+            self._snapshot = snapshot
+        self._read_at = max(self._read_at, began)
+        await self._confirm(snapshot)
+
+    async def leave(self) -> None:
+        """Say that this replica serves nothing any more, so that a stop does not wait for it."""
+        with suppress(Refused):
+            async with self._database.transaction(READ_SECONDS) as connection:
+                await replicas.leave(connection, replica=self.name)
+
+    async def _confirm(self, snapshot: Snapshot) -> None:
+        """Write down what is served, only once it is."""
+        async with self._database.transaction(READ_SECONDS) as connection:
+            await replicas.confirm(
+                connection,
+                environment=self._environment,
+                replica=self.name,
+                revision=snapshot.revision,
+                epoch=snapshot.epoch,
+            )
+
+    async def _listen(self) -> None:
+        # Yields after each reconnection too, since what was sent meanwhile is lost.
+        async for _ in listen(self._url):
+            self._changed.set()
+
+    async def _read_on(self) -> None:
+        while True:
+            self._changed.clear()
+            await self._try()
+            try:
+                async with asyncio.timeout(PERIOD_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    async def _try(self) -> None:
+        try:
+            await self.refresh()
+        except Refused:
+            log.warning("Postgres does not answer; the flags are %.1f s old", self.age)
+        except Exception:
+            # The edge of a task that must outlive any defect: the lease runs out and everybody serves legacy.
+            log.exception("the flags could not be read")
+
+
+def validity(age: float) -> float:
+    """Seconds for which a client may go on, given the age of the replica's last good read; 0 past the lease."""
+    if not (0 <= age <= LEASE_SECONDS):
+        return 0.0
+    return round(VALIDITY_SECONDS - age, 3)
+
+
+def _array(snapshot: Snapshot) -> bytes:
+    return json.dumps([to_definition(flag) for flag in snapshot.flags], separators=(",", ":")).encode()

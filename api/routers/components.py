@@ -1,0 +1,163 @@
+"""Components: where each stands with its evidence, and what a person may order."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from api.auth import Caller, Scope
+from api.bodies import Because, Body, Reason
+from api.component_view import component_shown, components_shown
+from api.current import chosen
+from api.names import ComponentName, IdempotencyKey, MigrationQuery, effect_of
+from api.problems import Refused, documented
+from api.route import needs, resource
+from api.services import By, Services, The
+from api.temporal import NOT_RUNNING
+from store import components, outbox, runs
+from store.components import Component
+from store.engine import AsyncConnection
+from workflows.messages import Approve, ComponentControl, Promote, phase_id, rollout_id
+
+router = resource("components")
+_ORDER: dict[str, Any] = {"responses": documented({404, 409}), "openapi_extra": needs(Scope.OPERATE)}
+_SIGNAL: dict[str, Any] = {"status_code": 202, **_ORDER}
+
+
+class ApproveBody(Body):
+    """The step that is approved, 1-based; without one, the one that waits."""
+
+    step: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    reason: Annotated[str, Field(max_length=2000)] = ""
+
+
+class WithReason(Body):
+    """An order that needs its reason."""
+
+    reason: Reason
+
+
+@router.get("/components", summary="List components", responses=documented({404}), openapi_extra=needs(Scope.READ))
+async def list_components(the: The, by: By, migration_id: MigrationQuery = None) -> dict[str, object]:
+    """The components of a migration in the order of its plan, each with its figures."""
+    async with the.database.transaction() as connection:
+        migration = await chosen(connection, by, migration_id)
+        found = await components.list(connection, migration_id=migration.id)
+        return {"migrationId": str(migration.id), "components": await components_shown(connection, found)}
+
+
+@router.get(
+    "/components/{component}",
+    summary="Read a component",
+    responses=documented({404}),
+    openapi_extra=needs(Scope.READ),
+)
+async def get_component(component: ComponentName, the: The, by: By) -> dict[str, object]:
+    """One component in its newest migration: what it waits for, the last reading, both sides' figures of this run."""
+    async with the.database.transaction() as connection:
+        found = await components.latest(connection, environment=by.environment, name=component)
+        return await component_shown(connection, found)
+
+
+@router.post("/components/{component}/approve", summary="Approve a step", **_ORDER)
+async def approve(
+    component: ComponentName, the: The, by: By, body: ApproveBody | None = None, key: IdempotencyKey = None
+) -> dict[str, object]:
+    """Consent to the step that waits for it; 409 where none does."""
+    order = body or ApproveBody()
+    message = Approve(step=order.step, actor=by.actor, reason=order.reason)
+    return await _ask_rollout(component, "approve", message, the, by, key)
+
+
+@router.post("/components/{component}/promote", summary="Promote to the next step", **_ORDER)
+async def promote(
+    component: ComponentName, the: The, by: By, body: Because | None = None, key: IdempotencyKey = None
+) -> dict[str, object]:
+    """Skip hold time, minimum sample and approval; never a guardrail, missing data or a validation."""
+    message = Promote(actor=by.actor, reason=(body or Because()).reason)
+    return await _ask_rollout(component, "promote", message, the, by, key)
+
+
+@router.post("/components/{component}/retry", summary="Retry a component that has rolled back", **_ORDER)
+async def retry(
+    component: ComponentName, the: The, by: By, body: Because | None = None, key: IdempotencyKey = None
+) -> dict[str, object]:
+    """A new run, after the cool-down and with attempts left."""
+    return await _ask_phase(component, "retry", (body or Because()).reason, the, by, key)
+
+
+@router.post("/components/{component}/skip", summary="Skip a component", **_ORDER)
+async def skip(
+    component: ComponentName, the: The, by: By, body: WithReason, key: IdempotencyKey = None
+) -> dict[str, object]:
+    """Leave the component on legacy and count it as settled."""
+    return await _ask_phase(component, "skip", body.reason, the, by, key)
+
+
+@router.post("/components/{component}/pause", summary="Pause a component", **_SIGNAL)
+async def pause(
+    component: ComponentName, the: The, by: By, body: Because | None = None, key: IdempotencyKey = None
+) -> dict[str, object]:
+    """Stop advancing and the hold clock; judging, rollback and stop go on."""
+    return await _tell_rollout(component, "pause", (body or Because()).reason, the, by, key)
+
+
+@router.post("/components/{component}/resume", summary="Resume a component", **_SIGNAL)
+async def resume(
+    component: ComponentName, the: The, by: By, body: Because | None = None, key: IdempotencyKey = None
+) -> dict[str, object]:
+    """Go on: after a pause where it stood, after a percentage by hand from the last step at or below it."""
+    return await _tell_rollout(component, "resume", (body or Because()).reason, the, by, key)
+
+
+async def _ask_rollout(
+    component: str, name: str, message: Approve | Promote, the: Services, by: Caller, key: str | None
+) -> dict[str, object]:
+    async with the.database.transaction() as connection:
+        await components.latest(connection, environment=by.environment, name=component)
+    workflow = rollout_id(by.environment, component)
+    answer = await the.temporal.update(
+        workflow, name, message, request_id=effect_of(by.environment, f"{component}/{name}", key)
+    )
+    return {"component": component, "order": name, "answer": answer}
+
+
+async def _ask_phase(
+    component: str, name: str, reason: str, the: Services, by: Caller, key: str | None
+) -> dict[str, object]:
+    async with the.database.transaction() as connection:
+        found = await components.latest(connection, environment=by.environment, name=component)
+    workflow = phase_id(by.environment, _migration_name(found), found.phase)
+    message = ComponentControl(component=component, actor=by.actor, reason=reason)
+    answer = await the.temporal.update(
+        workflow, name, message, request_id=effect_of(by.environment, f"{component}/{name}", key)
+    )
+    return {"component": component, "order": name, "answer": answer}
+
+
+async def _tell_rollout(
+    component: str, name: str, reason: str, the: Services, by: Caller, key: str | None
+) -> dict[str, object]:
+    async with the.database.transaction() as connection:
+        await components.latest(connection, environment=by.environment, name=component)
+        if not await _has_live_run(connection, by.environment, component):
+            raise Refused(NOT_RUNNING)
+        await outbox.enqueue(
+            connection,
+            environment=by.environment,
+            workflow_id=rollout_id(by.environment, component),
+            kind="signal",
+            name=name,
+            payload={"actor": by.actor, "reason": reason},
+            request_id=effect_of(by.environment, f"{component}/{name}", key),
+        )
+    return {"component": component, "order": name, "accepted": True}
+
+
+async def _has_live_run(connection: AsyncConnection, environment: str, component: str) -> bool:
+    run = await runs.latest(connection, environment=environment, component=component)
+    return run is not None and run.state.is_live
+
+
+def _migration_name(component: Component) -> str:
+    """The plan's name in `name/number`."""
+    return component.migration.rpartition("/")[0]

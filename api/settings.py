@@ -1,0 +1,52 @@
+"""What the environment says about one API process."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+_TOKEN = re.compile(r"cf_[a-z]+_[A-Za-z0-9]{1,64}_[A-Za-z0-9_-]{32,128}")
+_ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+
+class InvalidSettings(ValueError):
+    """The process cannot start with this configuration; the argument names the variable, never its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One API process: its database, its environment, the tokens that it makes sure of, the plans that ship with it."""
+
+    database_url: str
+    environment: str = "production"
+    admin_token: str | None = field(default=None, repr=False)
+    sdk_token: str | None = field(default=None, repr=False)
+    plans: Path = Path("plans")
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if not _ENVIRONMENT.fullmatch(self.environment):
+            raise InvalidSettings("CROSSFADE_ENVIRONMENT is not a name of lower-case letters, digits, '.', '_', '-'.")
+        for variable, token in (("CROSSFADE_ADMIN_TOKEN", self.admin_token), ("CROSSFADE_SDK_TOKEN", self.sdk_token)):
+            if token is not None and not _TOKEN.fullmatch(token):
+                raise InvalidSettings(f"{variable} is not of the form cf_<type>_<selector>_<secret of 32 or more>.")
+        if self._selector(self.admin_token) == self._selector(self.sdk_token) is not None:
+            raise InvalidSettings("CROSSFADE_ADMIN_TOKEN and CROSSFADE_SDK_TOKEN have the same selector.")
+
+    @staticmethod
+    def _selector(token: str | None) -> str | None:
+        return token.split("_")[2] if token else None
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """The settings that environment variables give."""
+        return cls(
+            database_url=environ.get("DATABASE_URL", ""),
+            environment=environ.get("CROSSFADE_ENVIRONMENT") or "production",
+            admin_token=environ.get("CROSSFADE_ADMIN_TOKEN") or None,
+            sdk_token=environ.get("CROSSFADE_SDK_TOKEN") or None,
+            plans=Path(environ.get("CROSSFADE_PLANS") or "plans"),
+            environ=environ,
+        )
