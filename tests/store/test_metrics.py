@@ -1,9 +1,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -12,90 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from crossfade import histogram
 from crossfade.errors import BatchConflict, InvalidBatch
-from crossfade.flags import Flag
-from crossfade.intake import Dropped, digest
-from crossfade.plan.resolved import ComponentPlan, Step
+from crossfade.intake import Dropped
 from crossfade.samples import Key, Measured, Span
 from crossfade.states import Variant
 from crossfade.subjects import Subject, span
-from crossfade.wire import Batch, Point, Summary
-from store import control, flags, metrics, runs
-from store.identifiers import uuid7
+from crossfade.wire import Point
+from store import control, metrics, runs
 from store.metrics import IngestResult
 from store.tables import ingest_batches, metric_series, migration_metrics
+from tests.metering import batch, begun, bucket, ingest, now, published, rows, stepped, summary, times
 
-PLAN = ComponentPlan(name="search", steps=(Step(percentage=Decimal(50)), Step(percentage=Decimal(100))))
 LEGACY, CANDIDATE = Variant.LEGACY, Variant.CANDIDATE
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def bucket(moment: datetime) -> int:
-    return int(moment.timestamp() // 10 * 10)
-
-
-def batch(*summaries: Summary, points: Sequence[Point] = (), sent: datetime | None = None, **changes: Any) -> Batch:
-    defaults: dict[str, Any] = {"batchId": str(uuid7()), "client": "test", "sentAt": (sent or now()).timestamp()}
-    return Batch(**(defaults | changes), summaries=tuple(summaries), points=tuple(points))
-
-
-def summary(metric: str = "requests", count: int = 10, *, revision: int, **changes: Any) -> Summary:
-    defaults: dict[str, Any] = {"component": "search", "variant": "candidate", "bucket": bucket(now())}
-    return Summary(metric=metric, count=count, revision=revision, **(defaults | changes))
-
-
-def times(values: Sequence[float], *, revision: int, **changes: Any) -> Summary:
-    counts = histogram.merge({histogram.index(value): 1} for value in values)
-    pairs = tuple(sorted(counts.items()))
-    return summary("responseTime", len(values), revision=revision, histogram=pairs, **changes)
-
-
-async def ingest(
-    connection: AsyncConnection, one: Batch, *, at: datetime | None = None, environment: str = "test"
-) -> IngestResult:
-    return await metrics.ingest(connection, environment=environment, batch=one, digest=digest(one), now=at or now())
-
-
-async def rows(connection: AsyncConnection) -> list[Any]:
-    return list(await connection.execute(select(migration_metrics)))
-
-
-async def published(connection: AsyncConnection, *, component: str = "search", environment: str = "test") -> int:
-    """Publish a flag by hand; gives its revision."""
-    flag = Flag(name=component, environment=environment, enabled=True, ceiling=Decimal(0))
-    return (await flags.publish(connection, flag, action="test", actor="test", reason="")).revision
-
-
-async def begun(connection: AsyncConnection, component: str = "search") -> runs.Run:
-    plan = replace(PLAN, name=component)
-    return await runs.begin(
-        connection,
-        environment="test",
-        component=component,
-        migration_id=None,
-        phase="one",
-        plan=plan,
-        actor="test",
-        effect=str(uuid7()),
-    )
-
-
-async def stepped(connection: AsyncConnection, run: runs.Run, step: int = 1) -> runs.Run:
-    await runs.publish_step(
-        connection,
-        run_id=run.id,
-        epoch=run.epoch,
-        step=step,
-        percentage=PLAN.steps[step - 1].percentage,
-        actor="test",
-        reason="",
-        effect=str(uuid7()),
-        require_reading=False,
-    )
-    return await runs.get(connection, run.id)
-
 
 # -- ingest
 
