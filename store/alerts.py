@@ -66,6 +66,7 @@ async def fire(
         run_id=run_id,
         severity=severity.value,
         state="firing",
+        fired_at=func.clock_timestamp(),
         summary=str(evidence.get("sentence", rule)),
         evidence=evidence,
     )
