@@ -6,7 +6,8 @@ The order: stopped or disabled, override, conditions, 0 % or 100 %, targeting ke
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import TypeAlias
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 from mmh3 import mmh3_32_uintdigest
 
@@ -101,11 +102,12 @@ def _by_hash(flag: Flag) -> Evaluate:
 
 def _split_only(salted: bytes, candidates_end: int) -> Enabled:
     digest = mmh3_32_uintdigest
+    key_of = _key_of(TARGETING_KEY)
 
     def enabled(context: Context) -> bool:
         try:
-            key: str = context["targetingKey"]  # type: ignore[assignment]  # what is not text has no encode
-            return digest(salted + key.encode()) < candidates_end and key != ""
+            key = key_of(context)
+            return digest(salted + key.encode()) < candidates_end and bool(key)
         except (KeyError, AttributeError, TypeError, UnicodeEncodeError):
             return False
 
@@ -142,17 +144,17 @@ def _after_overrides(flag: Flag, evaluate: Evaluate) -> Evaluate:
     return overridden
 
 
-def _key_of(attribute: str) -> Callable[[Context], str]:
+def _key_of(attribute: str) -> Callable[[Context], Any]:
     """A reader of what is hashed; it may well return something that is not text."""
+    plain = itemgetter(TARGETING_KEY)  # runs in C, on the request's path
+    if attribute == TARGETING_KEY:
+        return plain
 
-    def named(context: Context) -> str:
+    def named(context: Context) -> object:
         key = context.get(attribute)
-        return context[TARGETING_KEY] if key is None else key  # type: ignore[return-value]  # the caller finds out
+        return plain(context) if key is None else key
 
-    def plain(context: Context) -> str:
-        return context[TARGETING_KEY]  # type: ignore[return-value]  # the caller finds out
-
-    return plain if attribute == TARGETING_KEY else named
+    return named
 
 
 _UNKNOWN = Evaluation(Variant.LEGACY, Reason.FLAG_NOT_FOUND, 0)

@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import os
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,9 @@ from crossfade.wire import MEMORY_USAGE
 T = TypeVar("T")
 
 CLOSING_SECONDS = 2.0
+_SENSELESS = (Reason.TYPE_MISMATCH, Reason.ERROR)
+_CANDIDATE = Variant.CANDIDATE  # looking a member up in its enum costs more than comparing it
+_CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,99}")
 
 
 class Client:
@@ -141,7 +145,7 @@ class Client:
         comparison = compare and sampled(compare, entry, evaluation)
         started = perf_counter()
         try:
-            result = candidate() if variant is Variant.CANDIDATE else legacy()
+            result = candidate() if variant is _CANDIDATE else legacy()
         except BaseException as error:
             call = self._call(entry, variant, (legacy, candidate), expected, comparison)
             failure = call.failed(error, started, in_loop=False)
@@ -208,8 +212,7 @@ class Client:
             evaluation = entry.evaluate(context)
         except Exception:  # noqa: BLE001 - see is_enabled
             evaluation = entry.broken
-        # Two identities and no set: an enum's hash is a Python function, and this is the request's path.
-        if evaluation.reason is Reason.TYPE_MISMATCH or evaluation.reason is Reason.ERROR:
+        if evaluation.reason in _SENSELESS:
             self._tally.evaluation_errors.add()
         return evaluation
 
@@ -249,5 +252,8 @@ class Client:
 
 def _client_id(wish: str | None, *, child: bool = False) -> str:
     if wish is None:
-        return f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid4().hex[:8]}"
+        host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:40].strip("-")
+        return f"{host or 'client'}-{os.getpid()}-{uuid4().hex[:8]}"
+    if not _CLIENT_ID.fullmatch(wish):
+        raise ValueError("a client id is 1 to 100 letters, digits, . _ : @ -, and begins with a letter or digit")
     return f"{wish}-{os.getpid()}" if child else wish

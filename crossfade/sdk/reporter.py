@@ -4,7 +4,6 @@ import json
 import logging
 import random
 import time
-from collections.abc import Iterable
 from dataclasses import MISSING, dataclass, fields
 from threading import Event, Thread
 
@@ -16,8 +15,9 @@ from crossfade.wire import Summary
 
 log = logging.getLogger("crossfade.sdk")
 
-MOST_SUMMARIES = 250
-"""Even with full histograms these stay well below the megabyte that the server reads."""
+GROUPS_AT_A_TIME = 10
+ENOUGH_BYTES = 400_000
+"""A batch takes no more groups once it is this long; the server reads a megabyte."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 POST_TIMEOUT = 5.0
 _DEFAULTS = {field.name: field.default for field in fields(Summary) if field.default is not MISSING}
@@ -112,16 +112,19 @@ class Reporter:
         return random.uniform(0, limit)  # noqa: S311 - not a secret
 
     def _seal(self) -> Sealed | None:
-        summaries = self._tally.take(MOST_SUMMARIES)
-        if not summaries:
+        rows: list[str] = []
+        samples = size = 0
+        while size < ENOUGH_BYTES and (summaries := self._tally.take(GROUPS_AT_A_TIME)):
+            rows += map(_row, summaries)
+            size = sum(map(len, rows))
+            samples += sum(summary.count for summary in summaries)
+        if not rows:
             return None
-        rows = ",".join(_rows(summaries))
         head = json.dumps({"batchId": uuid7(), "client": self._client_id, "sentAt": time.time()})
-        body = f'{head[:-1]},"summaries":[{rows}]}}'.encode()
-        return Sealed(body, sum(summary.count for summary in summaries))
+        return Sealed(f'{head[:-1]},"summaries":[{",".join(rows)}]}}'.encode(), samples)
 
 
-def _rows(summaries: Iterable[Summary]) -> Iterable[str]:
-    for summary in summaries:
-        members = {field.name: getattr(summary, field.name) for field in fields(summary)}
-        yield json.dumps({name: value for name, value in members.items() if value != _DEFAULTS.get(name, MISSING)})
+def _row(summary: Summary) -> str:
+    members = {field.name: getattr(summary, field.name) for field in fields(summary)}
+    told = {name: value for name, value in members.items() if value != _DEFAULTS.get(name, MISSING)}
+    return json.dumps(told, separators=(",", ":"))

@@ -121,13 +121,19 @@ def test_a_replica_past_its_lease_renews_nobody(server: ProtocolServer, start: S
 def test_a_clean_end_says_goodbye_and_serves_legacy_from_then_on(server: ProtocolServer, start: Start) -> None:
     """The server counts who has left as serving nothing, so it must not."""
     server.publish(DONE)
-    client = start(client_id="app/1")
+    client = start(client_id="app@1:2")
     client.close()
-    assert server.left == ["app%2F1"]
+    assert server.left == ["app%401%3A2"]
     assert not client.is_enabled("done", {}, default=True)
     assert client.switch("done", {}, legacy=lambda: "legacy", candidate=lambda: "candidate") == "legacy"
     assert client.status().source == "closed"
     assert server.requests[-1][0] == "DELETE"
+
+
+@pytest.mark.parametrize("wish", ["", "app/1", "-app", "a" * 101, "\u00e9"])
+def test_a_client_id_that_the_server_would_refuse_is_refused_at_once(wish: str) -> None:
+    with pytest.raises(ValueError, match="client id"):
+        Client("http://127.0.0.1:1", "secret", client_id=wish)
 
 
 @pytest.mark.parametrize("wish", ["1", "true", "yes"])

@@ -1,12 +1,13 @@
 """Every sample reaches the server exactly once, or is counted as dropped."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
 from crossfade import histogram
-from crossfade.sdk import Client
+from crossfade.sdk import Client, Comparison
 from crossfade.sdk import tally as tally_module
 from crossfade.sdk.tally import Tally
 from crossfade.sdk.uuid7 import uuid7
@@ -136,14 +137,36 @@ def test_more_events_than_there_is_room_for_are_counted(monkeypatch: pytest.Monk
     assert [summary.revision for summary in tally.take(100)] == list(range(5, 15))
 
 
-def test_more_cells_than_there_is_room_for_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tally_module, "MOST_CELLS", 10)
+def test_more_groups_than_there_is_room_for_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally_module, "MOST_GROUPS", 10)
     tally = Tally("here")
     for revision in range(15):
         tally.counted("search", Variant.LEGACY, revision, "connectionsOpened")
     tally.fold()
     assert tally.dropped.value == 5
     assert len(tally.take(100)) == 10
+
+
+def test_a_long_report_is_cut_into_batches_that_the_server_reads(server: ProtocolServer, start: Start) -> None:
+    server.publish(*(flag(f"flag-{number}", 100, shadow_share=Decimal(1)) for number in range(120)))
+    client = start(refresh=60)
+    comparison = Comparison(compare=lambda _legacy, _candidate: ["x" * 190 + str(number) for number in range(20)])
+    for number in range(120):
+        client.switch(f"flag-{number}", ANYONE, legacy=lambda: 1, candidate=lambda: 1, compare=comparison)
+    client.close()
+    assert len(server.posts) > 1
+    assert max(len(post.body) for post in server.posts) < 2**20
+    assert sum(row["count"] for row in server.counted() if row["metric"] == "requests") == 120
+
+
+def test_requests_and_their_errors_leave_together() -> None:
+    tally = Tally("here")
+    for revision in range(10):
+        tally.failed("search", Variant.CANDIDATE, revision, 0.0, 0.001)
+    tally.fold()
+    taken = [{(summary.revision, summary.metric) for summary in tally.take(1)} for _ in range(10)]
+    assert taken == [{(revision, m) for m in ("requests", "errors", "responseTime")} for revision in range(10)]
+    assert tally.take(100) == []
 
 
 def test_places_of_mismatches_are_bounded() -> None:
