@@ -42,8 +42,9 @@ class Cell:
         delta, total = mean - self.mean, self.count + added
         self.m2 += fsum((value - mean) ** 2 for value in values) + delta * delta * self.count * added / total
         self.mean += delta * added / total
-        self.min = min(self.min, min(values)) if self.count else min(values)
-        self.max = max(self.max, max(values)) if self.count else max(values)
+        low, high = min(values), max(values)
+        self.min = min(self.min, low) if self.count else low
+        self.max = max(self.max, high) if self.count else high
         self.count = total
 
     def sample(self, values: Sequence[float]) -> None:
