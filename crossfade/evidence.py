@@ -1,10 +1,9 @@
 """Say in words and figures why a reading is bad, so that a person can check it."""
 
-from dataclasses import asdict
 from typing import Any
 
 from crossfade.measures import metric_named
-from crossfade.readings import Reading, ThresholdResult
+from crossfade.readings import Reading, ThresholdResult, result_json
 
 NO_DATA = "no-data"
 """The rule by which silence is alerted and rolled back."""
@@ -14,7 +13,7 @@ _BEYOND = {">": "above", ">=": "at or above", "<": "below", "<=": "at or below"}
 
 def of_result(reading: Reading, result: ThresholdResult) -> dict[str, Any]:
     """Give what a threshold was judged by: rule, window, counts, estimate, bound, and a sentence."""
-    document = asdict(result)
+    document = result_json(result)
     del document["name"]
     return {
         "rule": result.name,

@@ -26,10 +26,11 @@ def missing(subject: Subject, measured: Measured) -> tuple[str, ...]:
     if not subject.is_published:
         return ()
     seconds = window_seconds(subject.plan.judging.freshness)
+    others = _others(subject)
     return tuple(
         f"{variant} {metric}"
         for variant in _served(subject)
-        for metric in _required(subject, measured, variant)
+        for metric in _required(subject, measured, variant, others)
         if not any(_is_fresh(measured, Key(seconds, variant, series)) for series in _series(metric))
     )
 
@@ -44,16 +45,20 @@ def _served(subject: Subject) -> tuple[Variant, ...]:
     return (*legacy, Variant.CANDIDATE) if subject.percentage > 0 else ()
 
 
-def _required(subject: Subject, measured: Measured, variant: Variant) -> list[str]:
+def _others(subject: Subject) -> list[str]:
+    """Give the metrics of the thresholds beside those that are always required."""
+    return sorted({_family(threshold.metric) for threshold in subject.thresholds}.difference(ALWAYS_REQUIRED))
+
+
+def _required(subject: Subject, measured: Measured, variant: Variant, others: list[str]) -> list[str]:
     required = subject.plan.judging.required
     if required != "auto":
         return sorted(required)
     # What only legacy declares is required of candidate, too: a guardrail is never blind.
     declarers = (Variant.LEGACY, Variant.CANDIDATE) if variant is Variant.CANDIDATE else (variant,)
-    others = {_family(threshold.metric) for threshold in subject.thresholds} - set(ALWAYS_REQUIRED)
     declared = [
         metric
-        for metric in sorted(others)
+        for metric in others
         if any((declarer, series) in measured.declared for declarer in declarers for series in _series(metric))
     ]
     return [*ALWAYS_REQUIRED, *declared]

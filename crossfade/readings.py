@@ -1,7 +1,7 @@
 """What the monitor has read of a run, with the figures behind it; stored as JSON and shown as evidence."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
@@ -85,21 +85,36 @@ class Reading:
     closed_until: datetime | None = None
 
 
+_READING = tuple(field.name for field in fields(Reading))
+_RESULT = tuple(field.name for field in fields(ThresholdResult))
 _MOMENTS = ("no_data_since", "judged_at", "published_at", "closed_until")
 
 
 def to_json(reading: Reading) -> dict[str, Any]:
     """The reading as plain JSON values under the names of its fields."""
-    document = asdict(reading)
+    document = {name: getattr(reading, name) for name in _READING}
     for name in _MOMENTS:
         moment = document[name]
         document[name] = moment.isoformat() if moment else None
+    document["verdict"] = reading.verdict.value
+    document["results"] = [result_json(result) for result in reading.results]
+    document["breach"] = result_json(reading.breach) if reading.breach else None
+    for name in ("missing", "failing_signals"):
+        document[name] = list(document[name])
+    return document
+
+
+def result_json(result: ThresholdResult) -> dict[str, Any]:
+    """One threshold's result as plain JSON values under the names of its fields."""
+    # Not asdict: it copies deeply, and the monitor does this for every threshold each second.
+    document = {name: getattr(result, name) for name in _RESULT}
+    document["verdict"], document["severity"] = result.verdict.value, result.severity.value
     return document
 
 
 def from_json(document: Mapping[str, Any]) -> Reading:
     """The reading that `to_json` wrote; fields that this version does not know are ignored."""
-    known = {field.name: document[field.name] for field in fields(Reading) if field.name in document}
+    known = {name: document[name] for name in _READING if name in document}
     for name in _MOMENTS:
         known[name] = datetime.fromisoformat(known[name]) if known.get(name) else None
     known["verdict"] = Verdict(known["verdict"])
@@ -111,6 +126,6 @@ def from_json(document: Mapping[str, Any]) -> Reading:
 
 
 def _result(document: Mapping[str, Any]) -> ThresholdResult:
-    known = {field.name: document[field.name] for field in fields(ThresholdResult) if field.name in document}
+    known = {name: document[name] for name in _RESULT if name in document}
     known["verdict"], known["severity"] = Verdict(known["verdict"]), Severity(known["severity"])
     return ThresholdResult(**known)

@@ -7,7 +7,6 @@ waits; samples go in, readings come out.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -104,9 +103,8 @@ def _result(subject: Subject, threshold: Threshold, seen: Seen, now: datetime) -
         failures = failures + 1 if outcome is Verdict.FAIL else 0
     is_bad = outcome is Verdict.FAIL
     tolerated = is_bad and failures <= threshold.failure_limit
-    result = _described(threshold, seen, look, limit)
     verdict = Verdict.INCONCLUSIVE if tolerated else outcome
-    return replace(result, verdict=verdict, is_bad=is_bad, failures_in_a_row=failures)
+    return _described(threshold, seen, look, limit=limit, verdict=verdict, is_bad=is_bad, failures=failures)
 
 
 def _limit(threshold: Threshold, legacy: Figures | None) -> float | None:
@@ -172,7 +170,16 @@ def _is_due(subject: Subject, threshold: Threshold, now: datetime) -> bool:
     return now - subject.published_at >= threshold.initial_delay
 
 
-def _described(threshold: Threshold, seen: Seen, look: Look, limit: float | None) -> ThresholdResult:
+def _described(
+    threshold: Threshold,
+    seen: Seen,
+    look: Look,
+    *,
+    limit: float | None,
+    verdict: Verdict,
+    is_bad: bool,
+    failures: int,
+) -> ThresholdResult:
     figures = look.figures
     return ThresholdResult(
         name=threshold.name,
@@ -180,7 +187,7 @@ def _described(threshold: Threshold, seen: Seen, look: Look, limit: float | None
         role=threshold.role,
         severity=threshold.severity,
         operator=threshold.operator,
-        verdict=Verdict.INCONCLUSIVE,
+        verdict=verdict,
         estimate="bound" if is_bounded(threshold) else "point",
         limit=limit,
         window_seconds=look.seconds,
@@ -195,6 +202,8 @@ def _described(threshold: Threshold, seen: Seen, look: Look, limit: float | None
         alpha=look.alpha,
         instance=figures.instance,
         unit=threshold.unit,
+        is_bad=is_bad,
+        failures_in_a_row=failures,
         newest=seen.newest,
     )
 
