@@ -18,11 +18,13 @@ class Findings:
     _warnings: dict[tuple[int, str], None] = field(default_factory=dict)
     _without_effect: dict[tuple[int, str], None] = field(default_factory=dict)
     _refused: set[Path] = field(default_factory=set)
+    _above_refused: set[Path] = field(default_factory=set)
 
     def refuse(self, node: Node, message: str, *missing: str) -> None:
         """Refuse a node, or what should be `missing` below it; said once however often it is inherited."""
         path = (*node.path, *missing)
         self._refused.add(path)
+        self._above_refused.update(path[:length] for length in range(len(path) + 1))
         self.problems[Problem(self.file, node.line, node.column, field_of(path), message)] = None
 
     def refuse_text(self, line: int, column: int, message: str) -> None:
@@ -41,9 +43,10 @@ class Findings:
         """Whether exactly this was refused."""
         return path in self._refused
 
-    def is_refused_below(self, *paths: Path) -> bool:
-        """Whether something at, above or below one of the paths was refused."""
-        return any(_touch(refused, path) for refused in self._refused for path in paths)
+    def touches_refused(self, path: Path) -> bool:
+        """Whether something at, above or below the path was refused."""
+        above = (path[:length] for length in range(len(path)))
+        return path in self._above_refused or any(prefix in self._refused for prefix in above)
 
     def refused(self) -> InvalidPlan:
         """What was refused, in the order of the text, as the error to raise."""
@@ -63,8 +66,3 @@ class Findings:
 
 def _messages(told: Iterable[tuple[int, str]]) -> tuple[str, ...]:
     return tuple(message for _, message in sorted(told))
-
-
-def _touch(one: Path, other: Path) -> bool:
-    shorter = min(len(one), len(other))
-    return one[:shorter] == other[:shorter]

@@ -51,9 +51,9 @@ def load(text: bytes, *, environ: Mapping[str, str], file: str) -> Plan:
 
 def _resolve_components(root: Node, findings: Findings) -> Iterator[tuple[str, ComponentPlan]]:
     """Each component in which nothing was refused so far, by name."""
-    if findings.is_refused_below(*_SHARED):
+    if any(findings.touches_refused(path) for path in _SHARED):
         return
-    sound = [node for _, node in components(root) if not findings.is_refused_below(node.path)]
+    sound = [node for _, node in components(root) if not findings.touches_refused(node.path)]
     around = Surroundings(
         environment=root.nearest("environment").text or "",
         sources=source_types(root),

@@ -1,14 +1,17 @@
 """The names of a plan: each once, each reference to something that exists, no dependency in a circle."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
+from itertools import islice
 
 from crossfade.plan.findings import Findings
 from crossfade.plan.merging import metric_name
 from crossfade.plan.nodes import Node, shown
 
 EVENTS_SOURCE = "app"
+MOST_COMPARED = 100
+LONGEST_CIRCLE = 12
 
 
 def check_names(root: Node, findings: Findings) -> None:
@@ -62,7 +65,7 @@ def _check_dependencies(
             elif name in home:
                 findings.refuse(needed, f"is in the phase {home[name]}; let this phase depend on that one instead")
             elif name is not None:
-                findings.refuse(needed, _unknown(kind, name, known))
+                findings.refuse(needed, _unknown(kind, name, known[:MOST_COMPARED]))
     _refuse_circle(graph, nodes, findings)
 
 
@@ -72,7 +75,10 @@ def _refuse_circle(graph: Mapping[str, set[str]], nodes: tuple[Node, ...], findi
     except CycleError as error:
         circle: list[str] = error.args[1]
         node = next(node for node in nodes if _name(node) in circle)
-        way = " needs ".join(shown(name) for name in reversed(circle))
+        names = [shown(name) for name in reversed(circle)]
+        way = " needs ".join(
+            names if len(names) <= LONGEST_CIRCLE else [*names[: LONGEST_CIRCLE - 2], "...", names[-1]]
+        )
         findings.refuse(node.nearest("dependsOn"), f"a circle: {way}; remove one of these dependencies")
 
 
@@ -107,12 +113,13 @@ def _check_events_source(root: Node, findings: Findings) -> None:
         findings.refuse(app or sources, f"the source {EVENTS_SOURCE} is what the SDK reports: {{type: events}}")
 
 
-def _known(node: Node, kind: str, known: Iterable[str], findings: Findings) -> None:
-    if node.text is not None and node.text not in (names := list(known)):
-        findings.refuse(node, _unknown(kind, node.text, names))
+def _known(node: Node, kind: str, known: Collection[str], findings: Findings) -> None:
+    if node.text is not None and node.text not in known:
+        findings.refuse(node, _unknown(kind, node.text, list(islice(known, MOST_COMPARED))))
 
 
 def _unknown(kind: str, name: str, known: list[str]) -> str:
+    """What to write instead; only a sensible number of names is compared."""
     if close := get_close_matches(name, known, n=1):
         return f"unknown {kind}; did you mean {shown(close[0])}?"
     listed = ", ".join(shown(one) for one in known[:10])

@@ -20,7 +20,7 @@ _SHARED = ("hold", "minSample", "validate", "approval")
 
 def check_ramp_form(ramp: Node | None, findings: Findings) -> None:
     """Refuse a written ramp that does not say its steps in exactly one way."""
-    if ramp is None or not ramp.entries:
+    if ramp is None or not isinstance(ramp.content, Mapping):
         return
     kinds = [kind for kind in _KINDS if kind in ramp.entries]
     if not kinds:
@@ -107,7 +107,7 @@ def _check_own_validations(
 def _warn(
     effective: tuple[Step, ...], steps: list[Step], places: tuple[Node, ...], component: Node, findings: Findings
 ) -> None:
-    if steps[0].percentage > GENTLE_START:
+    if steps and steps[0].percentage > GENTLE_START:
         findings.warn(places[0].nearest("percentage"), f"begins at {steps[0].percentage} %; start with 1 % or less")
     bare = [step for step in effective[1:] if not step.validate]
     if not bare:

@@ -3,7 +3,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossfade.plan import quantities
@@ -25,6 +25,7 @@ ANYTHING = st.one_of(
 
 
 @given(st.integers(0, 10**10), st.sampled_from(sorted(UNITS)))
+@settings(deadline=None)
 def test_a_duration_is_its_number_of_units_up_to_a_year(number: int, unit: str) -> None:
     milliseconds = number * UNITS[unit]
     if milliseconds <= YEAR_MS and number < 10**10:
@@ -49,11 +50,13 @@ def test_a_duration_that_must_last_is_not_zero() -> None:
 
 
 @given(THOUSANDTHS)
+@settings(deadline=None)
 def test_a_percentage_is_exact(percentage: Decimal) -> None:
     assert step_percentage(percentage) == percentage
 
 
 @given(st.decimals(allow_nan=True, allow_infinity=True, places=None))
+@settings(deadline=None)
 def test_a_percentage_is_above_0_at_most_100_and_no_finer_than_0_001(number: Decimal) -> None:
     allowed = number.is_finite() and 0 < number <= 100 and number * 1000 % 1 == 0
     if allowed:
@@ -64,6 +67,7 @@ def test_a_percentage_is_above_0_at_most_100_and_no_finer_than_0_001(number: Dec
 
 
 @given(st.integers(0, 100_000))
+@settings(deadline=None)
 def test_a_fraction_is_the_same_as_percent_and_as_number(thousandths: int) -> None:
     percent = Decimal(thousandths) / 1000
 
@@ -71,6 +75,7 @@ def test_a_fraction_is_the_same_as_percent_and_as_number(thousandths: int) -> No
 
 
 @given(st.decimals(Decimal("0.001"), 10_000, places=3))
+@settings(deadline=None)
 def test_a_sign_makes_a_bound_a_change(percent: Decimal) -> None:
     assert bound(f"{percent}%") == Bound(percent / 100, is_percent=True)
     assert bound(f"+{percent}%") == Bound(percent / 100, is_percent=True, is_change=True)
@@ -78,6 +83,7 @@ def test_a_sign_makes_a_bound_a_change(percent: Decimal) -> None:
 
 
 @given(st.integers(-(10**12), 10**12))
+@settings(deadline=None)
 def test_a_bound_without_percent_is_a_plain_number(number: int) -> None:
     assert bound(number) == Bound(Decimal(number))
 
@@ -98,6 +104,7 @@ READERS: list[Callable[[object], object]] = [
 
 @pytest.mark.parametrize("read", READERS)
 @given(value=ANYTHING)
+@settings(max_examples=40, deadline=None)
 def test_a_quantity_is_read_or_refused_without_repeating_it(read: Callable[[object], object], value: object) -> None:
     refused = ""
     try:

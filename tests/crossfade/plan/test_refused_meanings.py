@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.crossfade.plan.texts import edited, problems
+from crossfade.plan.findings import MOST_PROBLEMS
+from tests.crossfade.plan.texts import BASE, edited, problems
 
 STANDARD = "templates.ramps.standard"
 GOLDEN = "templates.thresholds.golden"
@@ -154,3 +155,17 @@ def test_a_mistake_in_one_component_does_not_hide_that_of_another() -> None:
 
 def test_a_mistake_in_a_template_is_told_once_for_all_that_inherit_it() -> None:
     assert len(problems(edited(("percentage: 50", "percentage: 0.5")))) == 1
+
+
+def test_a_long_circle_is_shown_by_its_ends() -> None:
+    chain = "".join(f"      - {{name: c{index}, dependsOn: [c{(index + 1) % 50}]}}\n" for index in range(50))
+    (problem,) = problems(BASE + chain)
+
+    assert problem.message.startswith("a circle: c0 needs c1 needs")
+    assert len(problem.message) < 150
+
+
+def test_many_unknown_names_are_told_up_to_a_number_that_can_be_read() -> None:
+    chain = "".join(f"      - {{name: c{index}, dependsOn: [d{index}]}}\n" for index in range(500))
+
+    assert len(problems(BASE + chain)) == MOST_PROBLEMS

@@ -12,6 +12,7 @@ from tests.crossfade.plan.texts import BASE, edited
 
 PLANS = sorted((Path(__file__).parents[3] / "plans").glob("*.yaml"))
 EXAMPLE = Path(__file__).parents[2] / "data" / "plan.example.yaml"
+SCHEMA = json_schema()
 # What a schema cannot say: fine steps of percentages, lengths of durations, texts that look like other things.
 BEYOND_A_SCHEMA = (
     "finite", "0.0005", "366d", "9999999999d", "0s", "0h", "1e30", "20000%", "\u0661h", "maxMismatch: 0%", "100%",
@@ -26,20 +27,16 @@ def parsed(text: str) -> Any:
 
 @pytest.mark.parametrize("path", [*PLANS, EXAMPLE], ids=lambda path: path.name)
 def test_shipped_plans_follow_the_schema(path: Path) -> None:
-    schema = json_schema()
-
-    assert list(violations(parsed(path.read_text()), schema, schema)) == []
+    assert list(violations(parsed(path.read_text()), SCHEMA, SCHEMA)) == []
 
 
 def test_the_schema_is_a_json_document_of_its_dialect() -> None:
-    schema = json_schema()
-
-    assert json.loads(json.dumps(schema)) == schema
-    assert schema["$schema"] == DIALECT
+    assert json.loads(json.dumps(SCHEMA)) == SCHEMA
+    assert SCHEMA["$schema"] == DIALECT
 
 
 def test_the_schema_allows_null_nowhere() -> None:
-    assert "null" not in json.dumps(json_schema())
+    assert "null" not in json.dumps(SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -47,12 +44,8 @@ def test_the_schema_allows_null_nowhere() -> None:
     [(old, new) for old, new, *_ in REFUSED if not any(beyond in new for beyond in BEYOND_A_SCHEMA)],
 )
 def test_the_schema_refuses_what_the_loader_refuses_by_its_form(old: str, new: str) -> None:
-    schema = json_schema()
-
-    assert list(violations(parsed(edited((old, new))), schema, schema)) != []
+    assert list(violations(parsed(edited((old, new))), SCHEMA, SCHEMA)) != []
 
 
 def test_the_schema_accepts_what_the_loader_accepts() -> None:
-    schema = json_schema()
-
-    assert list(violations(parsed(BASE), schema, schema)) == []
+    assert list(violations(parsed(BASE), SCHEMA, SCHEMA)) == []
