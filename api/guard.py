@@ -68,7 +68,7 @@ def _counted(receive: Receive, limit: int) -> Receive:
 
 
 async def _drain(receive: Receive) -> None:
-    """Discard what is still being sent, within bounds: a client that is cut off while it sends never reads the answer."""
+    """Discard what still comes, within bounds: a client that is cut off while it sends never reads the answer."""
     count = 0
     with suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):

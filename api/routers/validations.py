@@ -3,7 +3,6 @@
 import asyncio
 import re
 from contextlib import suppress
-from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
@@ -32,7 +31,6 @@ LONGEST_WAIT_SECONDS = 10
 # The user's body names a sample and no bound: 1 % at 95 % is what it is judged against unless the plan says otherwise.
 DEFAULT_MAX_MISMATCH = 0.01
 DEFAULT_CONFIDENCE = 0.95
-DEFAULT_TIMEOUT = timedelta(hours=1)
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*([0-9]{1,4})(?=$|[,;\s])", re.IGNORECASE)
 _BY_HAND = "by hand"
 
@@ -119,8 +117,7 @@ async def _open(
 ) -> Checkpoint:
     component = await _component(connection, name, body, by)
     planned = _planned(component, body.name)
-    return await validations.open(
-        connection,
+    request = validations.Request(
         environment=by.environment,
         component=name,
         name=body.name or (planned.name if planned else _BY_HAND),
@@ -128,11 +125,11 @@ async def _open(
         max_mismatch=body.max_mismatch or (planned.max_mismatch if planned else DEFAULT_MAX_MISMATCH),
         confidence=body.confidence or (planned.confidence if planned else DEFAULT_CONFIDENCE),
         share=Decimal(str(body.share)),
-        timeout=planned.timeout if planned else DEFAULT_TIMEOUT,
         phase=component.phase if component else None,
         requested_by=by.actor,
         effect=effect,
     )
+    return await validations.open(connection, request)
 
 
 async def _component(connection: AsyncConnection, name: str, body: ValidationBody, by: Caller) -> Component | None:

@@ -1,21 +1,27 @@
-"""An API process on a fresh database, without Temporal: its address leads nowhere."""
+"""An API process without Temporal, whose address leads nowhere; each test has an environment of its own."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import uuid4
 
+import asyncpg
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app
 from api.settings import Settings
+from store.engine import create_engine
 
 ADMIN = "cf_admin_testadmin_" + "a" * 43
 SDK = "cf_sdk_testsdk_" + "b" * 43
 PLANS = Path(__file__).parent.parent.parent / "plans"
 NO_TEMPORAL = {"TEMPORAL_ADDRESS": "127.0.0.1:1"}
-Bearer = Callable[[str], dict[str, str]]
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -23,28 +29,75 @@ def bearer(token: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running(app: FastAPI) -> AsyncIterator[FastAPI]:
+async def running(settings: Settings) -> AsyncIterator[FastAPI]:
+    app = create_app(settings)
     async with app.router.lifespan_context(app):
         yield app
 
 
 @asynccontextmanager
 async def calling(app: FastAPI, token: str | None) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     headers = bearer(token) if token else {}
     async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
         yield client
 
 
+@asynccontextmanager
+async def listening(app: FastAPI) -> AsyncIterator[str]:
+    """A real server in front of an application whose lifespan runs already; its address."""
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="warning"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        # The listener accepts from here on; the first request waits in its queue until the server is up.
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        await serving
+
+
+@pytest.fixture(scope="session")
+def api_database(postgres_url: str, template_database: str) -> Iterator[str]:
+    """A migrated database for all tests of this folder: the environments in it are separate."""
+    name = f"api_{uuid4().hex[:12]}"
+    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}"))
+    yield postgres_url.replace("/app?", f"/{name}?")
+    asyncio.run(_execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
 @pytest.fixture
-def settings(database_url: str) -> Settings:
-    return Settings(database_url=database_url, admin_token=ADMIN, sdk_token=SDK, plans=PLANS, environ=NO_TEMPORAL)
+def environment() -> str:
+    return f"test-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+async def engine(api_database: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(api_database)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def settings(api_database: str, environment: str) -> Settings:
+    return Settings(
+        database_url=api_database,
+        environment=environment,
+        admin_token=ADMIN,
+        sdk_token=SDK,
+        plans=PLANS,
+        environ=NO_TEMPORAL,
+    )
 
 
 @pytest.fixture
 async def app(settings: Settings) -> AsyncIterator[FastAPI]:
-    async with running(create_app(settings)) as app:
+    async with running(settings) as app:
         yield app
+
+
+@pytest.fixture
+async def address(app: FastAPI) -> AsyncIterator[str]:
+    async with listening(app) as address:
+        yield address
 
 
 @pytest.fixture
@@ -63,3 +116,11 @@ async def sdk(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 async def nobody(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     async with calling(app, None) as client:
         yield client
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -8,7 +8,7 @@ FLAG = f"{FLAGS}/utilities-concurrency-adapter"
 USERS_BODY = {"enabled": True, "rolloutPercentage": 50}
 
 
-async def test_the_users_body_makes_a_flag(admin: httpx.AsyncClient) -> None:
+async def test_the_users_body_makes_a_flag(admin: httpx.AsyncClient, environment: str) -> None:
     answer = await admin.put(FLAG, json=USERS_BODY)
 
     assert answer.status_code == 201
@@ -16,7 +16,7 @@ async def test_the_users_body_makes_a_flag(admin: httpx.AsyncClient) -> None:
     names = ("name", "environment", "enabled", "rolloutPercentage", "servedPercentage", "isLive", "fallbackEnabled")
     assert {name: answer.json()[name] for name in names} == {
         "name": "utilities-concurrency-adapter",
-        "environment": "production",
+        "environment": environment,
         "enabled": True,
         "rolloutPercentage": 50,
         "servedPercentage": 50,
