@@ -29,13 +29,14 @@ from crossfade.sdk.status import FlagStatus, Status
 from crossfade.sdk.table import Entry
 from crossfade.sdk.tally import Tally
 from crossfade.states import Variant
-from crossfade.wire import MEMORY_USAGE
+from crossfade.wire import COUNTERS, DISTRIBUTIONS, MEMORY_USAGE
 
 T = TypeVar("T")
 
 CLOSING_SECONDS = 2.0
 _SENSELESS = (Reason.TYPE_MISMATCH, Reason.ERROR)
 _CANDIDATE = Variant.CANDIDATE  # looking a member up in its enum costs more than comparing it
+_METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,99}")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,99}")
 
 
@@ -165,7 +166,13 @@ class Client:
         return Connection(self, self._tally, name=name, context=context)
 
     def gauge(self, name: str, variant: Variant | str, value: float, metric: str = MEMORY_USAGE) -> None:
-        """Report a level, such as memory as a fraction of its budget."""
+        """Report a level, such as memory as a fraction of its budget.
+
+        Raises:
+            ValueError: There is no such variant, or the metric's name is not one of a gauge.
+        """
+        if not _METRIC.fullmatch(metric) or metric in COUNTERS | DISTRIBUTIONS:
+            raise ValueError("a gauge is named by 1 to 100 letters, digits, . and _, and not as what is counted")
         entry = self._serving.table.entries.get(name)
         if entry is not None:
             self._tally.gauged(name, Variant(variant), entry.flag.revision, metric, value)

@@ -1,6 +1,7 @@
 """The server as a client application sees it: four calls, each with a deadline and a size limit."""
 
 import json
+import logging
 import time
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -10,11 +11,14 @@ from urllib.parse import quote
 import httpx
 
 from crossfade.errors import CrossfadeError, InvalidFlag
-from crossfade.members import mapping, member
+from crossfade.members import array, mapping, member
 from crossfade.sdk.clocks import boottime
 from crossfade.sdk.snapshot import Snapshot, read_snapshot, seconds
 
+log = logging.getLogger("crossfade.sdk")
+
 MOST_BYTES = 32 * 2**20
+_HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 _ACCEPTED = range(200, 300)
 _PERMANENT = frozenset({400, 413, 415, 422})
 
@@ -51,6 +55,8 @@ class Server:
             base_url=url.rstrip("/") + "/api/migration",
             headers={"Authorization": f"Bearer {token}"},
             timeout=timeout,
+            # A proxy for the outside world is no way to this machine.
+            trust_env=httpx.URL(url).host not in _HERE,
         )
 
     def flags(self, known: int | None, *, timeout: float | None = None) -> Snapshot | None:
@@ -101,10 +107,11 @@ class Server:
         # A repeated batch has the same bytes, so the time of this very sending stands beside it.
         headers = {"Crossfade-Sent-At": f"{time.time():.3f}"}
         try:
-            status, _ = self._call("POST", "/metrics", content=batch, headers=headers, timeout=timeout)
+            status, answer = self._call("POST", "/metrics", content=batch, headers=headers, timeout=timeout)
         except Unreachable:
             return Receipt.AGAIN
         if status in _ACCEPTED:
+            _tell_dropped(answer)
             return Receipt.ACCEPTED
         return Receipt.REFUSED if status in _PERMANENT else Receipt.AGAIN
 
@@ -130,6 +137,25 @@ class Server:
         # A closed client raises RuntimeError: the process is on its way out.
         except (httpx.HTTPError, httpx.InvalidURL, RuntimeError) as error:
             raise Unreachable(type(error).__name__) from error
+
+
+def _tell_dropped(answer: bytes) -> None:
+    try:
+        dropped = array(mapping(json.loads(answer), "the receipt").get("dropped", ()), "dropped")
+    except (ValueError, RecursionError, InvalidFlag):
+        return
+    if dropped:
+        log.warning("the server left %d rows of a batch aside, the first: %s", len(dropped), dropped[0])
+
+
+class _OthersOnly(logging.Filter):
+    """Keeps httpx from telling each of our questions, two a second, in the application's log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.threadName or "").startswith("crossfade-")
+
+
+logging.getLogger("httpx").addFilter(_OthersOnly())
 
 
 def _read(response: httpx.Response, deadline: float) -> bytes:

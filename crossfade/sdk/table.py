@@ -77,11 +77,13 @@ def _entries(snapshot: Snapshot, validity: Validity, previous: Mapping[str, Entr
 
 def _entry(flag: Flag, validity: Validity) -> Entry:
     evaluate, enabled = compile_flag(flag), compile_enabled(flag)
-    if flag.is_live and not flag.is_stopped:
+    # A person who disables a flag wants candidate to run nowhere, not beside requests either.
+    shadow_share = float(flag.shadow_share) if flag.enabled else 0.0
+    if flag.is_live and (shadow_share or not flag.is_stopped):
         stale = Evaluation(Variant.LEGACY, Reason.STALE, flag.revision)
         evaluate, enabled = _valid_evaluate(evaluate, validity, stale), _valid_enabled(enabled, validity)
     broken = Evaluation(Variant.LEGACY, Reason.ERROR, flag.revision)
-    return Entry(flag, evaluate, enabled, float(flag.shadow_share), broken)
+    return Entry(flag, evaluate, enabled, shadow_share, broken)
 
 
 def _valid_evaluate(evaluate: Evaluate, validity: Validity, stale: Evaluation) -> Evaluate:

@@ -52,6 +52,7 @@ class ProtocolServer:
     """Statuses for the next POSTs of metrics; then 200."""
     answer_is_lost: bool = False
     """The next batch is taken and the connection cut."""
+    dropped: list[JSON] = field(default_factory=list)
     posts: list[Posted] = field(default_factory=list)
     confirmations: list[JSON] = field(default_factory=list)
     requests: list[tuple[str, str, int]] = field(default_factory=list)
@@ -144,7 +145,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         status = self.script.answers.popleft() if self.script.answers else 200
-        self._answer(status, {"accepted": 1})
+        self._answer(status, {"accepted": 1, "dropped": self.script.dropped})
         self._note(Posted(body, status))
 
     def _note(self, post: Posted) -> None:

@@ -101,6 +101,8 @@ def test_a_server_that_hangs_ends_validity_too(server: ProtocolServer, start: St
     client = start()
     server.gate.clear()
     until(lambda: not client.is_enabled("live", {}))
+    server.gate.set()
+    until(lambda: client.is_enabled("live", {}))
 
 
 def test_validity_counts_from_the_question_and_not_from_the_answer() -> None:

@@ -1,5 +1,6 @@
 """Every sample reaches the server exactly once, or is counted as dropped."""
 
+import logging
 from collections.abc import Callable
 from decimal import Decimal
 from uuid import UUID
@@ -8,6 +9,7 @@ import pytest
 
 from crossfade import histogram
 from crossfade.sdk import Client, Comparison
+from crossfade.sdk import client as client_module
 from crossfade.sdk import tally as tally_module
 from crossfade.sdk.tally import Tally
 from crossfade.sdk.uuid7 import uuid7
@@ -92,7 +94,10 @@ def test_the_end_flushes_what_is_left(server: ProtocolServer, start: Start) -> N
     assert client.status().dropped == 0
 
 
-def test_the_end_counts_what_could_not_leave(server: ProtocolServer, start: Start) -> None:
+def test_the_end_counts_what_could_not_leave(
+    server: ProtocolServer, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "CLOSING_SECONDS", 0.3)
     server.publish(flag(percentage=100))
     client = start(refresh=60)
     call(client, 7)
@@ -125,6 +130,30 @@ def test_gauges_carry_their_instance(server: ProtocolServer, client: Client) -> 
     assert (summary["metric"], summary["count"], summary["instance"]) == ("memoryUsage", 2, client.client_id)
     assert (summary["min"], summary["max"], summary["mean"]) == (0.5, 0.7, pytest.approx(0.6))
     assert client.status().dropped == 1
+
+
+@pytest.mark.parametrize("metric", ["", "requests", "responseTime", "memory usage", "m" * 101, "m\ud800"])
+def test_a_gauge_has_a_name_of_its_own(client: Client, metric: str) -> None:
+    with pytest.raises(ValueError, match="gauge"):
+        client.gauge("search", "candidate", 0.5, metric)
+
+
+def test_the_applications_log_is_not_filled_with_questions(
+    server: ProtocolServer, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        call(client)
+        until(lambda: len(server.posts) == 1 and len(server.confirmations) > 5)
+    assert [record.name for record in caplog.records if record.name == "httpx"] == []
+
+
+def test_rows_that_the_server_left_aside_are_told(
+    server: ProtocolServer, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.dropped = [{"index": 0, "reason": "unknown revision"}]
+    call(client)
+    until(lambda: "unknown revision" in caplog.text)
+    assert client.status().dropped == 0
 
 
 def test_more_events_than_there_is_room_for_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -243,9 +243,27 @@ def test_comparisons_carry_the_revision_of_the_calls_start(server: ProtocolServe
     assert {row["revision"] for row in server.counted() if row["metric"] == "comparisons"} == {5}
 
 
-def test_a_stale_flag_shadows_nothing(server: ProtocolServer, start: Start) -> None:
+def test_a_disabled_flag_shadows_nothing(server: ProtocolServer, start: Start) -> None:
+    server.publish(flag(percentage=50, enabled=False, shadow_share=ALWAYS))
+    client = start()
+    runs: list[int] = []
+    client.switch("search", ANYONE, legacy=lambda: None, candidate=lambda: runs.append(1), compare=Comparison())
+    client.close()
+    assert runs == []
+
+
+def test_a_run_that_has_not_raised_its_ceiling_yet_is_shadowed(server: ProtocolServer, start: Start) -> None:
+    """The comparison before the first step is made at a ceiling of 0."""
+    server.publish(flag(percentage=0, ceiling=Decimal(0), is_live=True, shadow_share=ALWAYS))
+    client = start()
+    client.switch("search", ANYONE, legacy=lambda: 1, candidate=lambda: 1, compare=Comparison())
+    until(lambda: compared(server) == (1, 0))
+
+
+@pytest.mark.parametrize("ceiling", [0, 100])
+def test_a_stale_flag_shadows_nothing(server: ProtocolServer, start: Start, ceiling: int) -> None:
     server.valid_for = 0.0
-    server.publish(flag(percentage=0, shadow_share=ALWAYS, is_live=True))
+    server.publish(flag(percentage=0, ceiling=Decimal(ceiling), shadow_share=ALWAYS, is_live=True))
     client = start()
     runs: list[int] = []
     client.switch("search", ANYONE, legacy=lambda: None, candidate=lambda: runs.append(1), compare=Comparison())

@@ -101,6 +101,29 @@ def test_a_server_that_comes_later_is_found(server: ProtocolServer, start: Start
     assert (client.status().revision, client.is_enabled("done", {})) == (5, False)
 
 
+def test_a_server_older_than_the_last_known_good_flags_is_not_believed(
+    server: ProtocolServer, start: Start, tmp_path: Path
+) -> None:
+    remembered(server, start, tmp_path / "flags.json")
+    server.is_down = True
+    client = start(cache=tmp_path / "flags.json")
+    server.publish(flag("done", 0), revision=1)
+    seen = len(server.requests)
+    server.is_down = False
+    until(lambda: len(server.requests) > seen + 5)
+    assert (client.status().source, client.status().connected) == ("cache", False)
+    assert client.is_enabled("done", {})
+
+
+def test_a_proxy_is_no_way_to_this_machine(
+    server: ProtocolServer, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "")
+    server.publish(DONE)
+    assert start().status().source == "network"
+
+
 def test_a_wrong_token_is_no_connection(server: ProtocolServer, start: Start) -> None:
     server.publish(DONE)
     client = start(token="wrong")
