@@ -47,10 +47,10 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
         normalise(url),
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_timeout=5,
+        pool_timeout=10,
         pool_pre_ping=True,
         json_serializer=documents.dumps,
-        connect_args={"server_settings": settings, "timeout": 5},
+        connect_args={"server_settings": settings, "timeout": 10},
     )
 
 

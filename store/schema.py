@@ -4,12 +4,14 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from store import partitions
 from store.engine import create_engine
 
 SCRIPTS = Path(__file__).parent / "alembic"
+# Any constant: all that migrate this database must take the same one.
+LOCK = 0x0C05_5FAD
 
 
 async def migrate(url: str) -> None:
@@ -17,6 +19,8 @@ async def migrate(url: str) -> None:
     engine = create_engine(url)
     try:
         async with engine.begin() as connection:
+            await connection.execute(text("set local statement_timeout = 0"))
+            await connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             await connection.run_sync(upgrade)
             await partitions.ensure(connection)
     finally:

@@ -1,10 +1,12 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crossfade.errors import Fenced, NothingToRollBack, UnknownRollback
-from crossfade.flags import Conditions
+from crossfade.flags import Conditions, Flag
+from crossfade.percentages import ZERO
 from crossfade.plan.resolved import FlagPlan, RollbackPlan
 from crossfade.states import ComponentStatus, RollbackState, RollbackTrigger, RunState, Variant
 from store import components, flags, outbox, rollbacks, runs, stops
@@ -33,11 +35,11 @@ FORMER = Change(
 )
 
 
-async def flag_of(connection: AsyncConnection, name: str = "search") -> flags.Flag:
+async def flag_of(connection: AsyncConnection, name: str = "search") -> Flag:
     return await flags.get(connection, environment=ENVIRONMENT, name=name)
 
 
-async def put(connection: AsyncConnection, change: Change) -> flags.Flag:
+async def put(connection: AsyncConnection, change: Change) -> Flag:
     return await flags.put(connection, environment=ENVIRONMENT, name="search", change=change, actor="ann", reason="")
 
 
@@ -51,10 +53,10 @@ async def test_a_rollback_serves_legacy_at_once_in_a_new_epoch(connection: Async
     run = await served_run(connection, percentage=25)
     rollback = await roll_back(connection, trigger=RollbackTrigger.THRESHOLD, evidence={"bound": 0.031})
     flag, stored = await flag_of(connection), await runs.get(connection, run.id)
-    assert (flag.ceiling, flag.served_percentage, flag.shadow_share) == (0, 0, 0)
+    assert (flag.ceiling, flag.served_percentage, flag.shadow_share) == (ZERO, ZERO, ZERO)
     assert flag.epoch == stored.epoch == rollback.epoch > run.epoch
-    assert (stored.state, stored.percentage) == (RunState.ROLLING_BACK, 0)
-    assert (rollback.run_id, rollback.from_percentage, rollback.to_percentage) == (run.id, 25, 0)
+    assert (stored.state, stored.percentage) == (RunState.ROLLING_BACK, ZERO)
+    assert (rollback.run_id, rollback.from_percentage, rollback.to_percentage) == (run.id, Decimal(25), ZERO)
     assert (rollback.state, rollback.evidence, rollback.created) == (RollbackState.RUNNING, {"bound": 0.031}, True)
 
 
@@ -101,7 +103,7 @@ async def test_a_completed_run_can_be_rolled_back(connection: AsyncConnection) -
 async def test_a_flag_set_by_hand_can_be_rolled_back(connection: AsyncConnection) -> None:
     await put(connection, Change(enabled=True, percentage=Decimal(30)))
     rollback = await roll_back(connection)
-    assert (rollback.run_id, rollback.from_percentage, rollback.attempt) == (None, 30, 1)
+    assert (rollback.run_id, rollback.from_percentage, rollback.attempt) == (None, Decimal(30), 1)
     assert (await flag_of(connection)).served_percentage == 0
     assert (await roll_back(connection)).id == rollback.id
     assert [each.name for each in await outbox.take(connection)] == ["Rollback"]
@@ -144,14 +146,14 @@ async def test_the_former_configuration_comes_back_exactly_at_zero(connection: A
     flag = await flag_of(connection)
     for name in ("conditions", "overrides", "fallback_enabled", "salt", "targeting_key"):
         assert getattr(flag, name) == getattr(former, name)
-    assert (flag.percentage, flag.ceiling, flag.is_live) == (0, 0, False)
+    assert (flag.percentage, flag.ceiling, flag.is_live) == (ZERO, ZERO, False)
 
 
 async def test_restoring_twice_publishes_once(connection: AsyncConnection) -> None:
     await put(connection, FORMER)
     await served_run(connection)
     rollback = await roll_back(connection)
-    words = {"rollback_id": rollback.id, "epoch": rollback.epoch}
+    words: dict[str, Any] = {"rollback_id": rollback.id, "epoch": rollback.epoch}
     first = await rollbacks.restore_configuration(connection, **words)
     assert await rollbacks.restore_configuration(connection, **words) == first
 
@@ -190,7 +192,7 @@ async def test_a_rollback_that_failed_ends_its_run_and_brings_no_percentage_back
 async def test_steps_tell_how_they_went(connection: AsyncConnection) -> None:
     await served_run(connection)
     rollback = await roll_back(connection)
-    words = {"rollback_id": rollback.id, "epoch": rollback.epoch, "name": "disable_flag"}
+    words: dict[str, Any] = {"rollback_id": rollback.id, "epoch": rollback.epoch, "name": "disable_flag"}
     await rollbacks.step_started(connection, **words)
     await rollbacks.step_finished(connection, **words, ok=False, detail="no answer")
     await rollbacks.step_started(connection, **words)

@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -7,9 +8,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crossfade.errors import ComponentIsLive, Fenced, RaisesPercentage, StaleReading, Stopped, UnknownComponent
-from crossfade.flags import Conditions, from_definition
+from crossfade.flags import Conditions, Flag, from_definition
+from crossfade.percentages import ZERO
 from crossfade.plan.resolved import FlagPlan
-from crossfade.states import RunState, Variant
+from crossfade.states import RollbackState, RunState, Variant
 from store import audit, flags, monitors, outbox, rollbacks, runs, stops
 from store.flags import Change
 from tests.builders import (
@@ -26,7 +28,7 @@ from tests.builders import (
 )
 
 
-async def flag_of(connection: AsyncConnection, name: str = "search") -> flags.Flag:
+async def flag_of(connection: AsyncConnection, name: str = "search") -> Flag:
     return await flags.get(connection, environment=ENVIRONMENT, name=name)
 
 
@@ -34,8 +36,8 @@ async def test_a_run_begins_at_zero_with_the_flag_of_its_plan(connection: AsyncC
     planned = FlagPlan(targeting_key="userId", fallback_enabled=False, conditions=Conditions(user_groups=("beta",)))
     run = await begun_run(connection, flag=planned)
     flag = await flag_of(connection)
-    assert (run.state, run.step, run.percentage, run.former_configuration) == (RunState.RAMPING, 0, 0, None)
-    assert (flag.enabled, flag.percentage, flag.ceiling, flag.is_live) == (True, 0, 0, True)
+    assert (run.state, run.step, run.percentage, run.former_configuration) == (RunState.RAMPING, 0, ZERO, None)
+    assert (flag.enabled, flag.percentage, flag.ceiling, flag.is_live) == (True, ZERO, ZERO, True)
     assert (flag.conditions, flag.fallback_enabled) == (planned.conditions, False)
     assert (flag.targeting_key, flag.salt) == ("userId", "search")
     assert flag.epoch == run.epoch == 1
@@ -59,7 +61,12 @@ async def test_a_run_keeps_the_configuration_before_it_and_the_overrides(connect
 async def test_beginning_twice_for_one_effect_gives_the_first_run_and_writes_nothing(
     connection: AsyncConnection,
 ) -> None:
-    words = {"environment": ENVIRONMENT, "component": "search", "phase": "phase-1", "actor": "crossfade"}
+    words: dict[str, Any] = {
+        "environment": ENVIRONMENT,
+        "component": "search",
+        "phase": "phase-1",
+        "actor": "crossfade",
+    }
     first = await runs.begin(connection, migration_id=None, plan=component(), effect="same", **words)
     rows = await audit.find_all(connection, environment=ENVIRONMENT)
     second = await runs.begin(connection, migration_id=None, plan=component(), effect="same", **words)
@@ -114,7 +121,13 @@ async def test_a_step_serves_its_percentage_under_its_own_revision(connection: A
 
 async def test_publishing_a_step_twice_gives_the_first_result_and_writes_nothing(connection: AsyncConnection) -> None:
     run = await begun_run(connection)
-    words = {"run_id": run.id, "epoch": run.epoch, "actor": "crossfade", "reason": "", "effect": "step-1"}
+    words: dict[str, Any] = {
+        "run_id": run.id,
+        "epoch": run.epoch,
+        "actor": "crossfade",
+        "reason": "",
+        "effect": "step-1",
+    }
     first = await runs.publish_step(connection, step=1, percentage=Decimal(10), require_reading=False, **words)
     rows = await audit.find_all(connection, environment=ENVIRONMENT)
     second = await runs.publish_step(connection, step=1, percentage=Decimal(10), require_reading=False, **words)
@@ -126,7 +139,13 @@ async def test_a_step_published_before_a_rollback_still_answers_its_repetition_w
     connection: AsyncConnection,
 ) -> None:
     run = await begun_run(connection)
-    words = {"run_id": run.id, "epoch": run.epoch, "actor": "crossfade", "reason": "", "effect": "step-1"}
+    words: dict[str, Any] = {
+        "run_id": run.id,
+        "epoch": run.epoch,
+        "actor": "crossfade",
+        "reason": "",
+        "effect": "step-1",
+    }
     first = await runs.publish_step(connection, step=1, percentage=Decimal(10), require_reading=False, **words)
     await roll_back(connection)
     again = await runs.publish_step(connection, step=1, percentage=Decimal(10), require_reading=False, **words)
@@ -210,7 +229,7 @@ async def test_a_reading_comes_back_with_its_run(connection: AsyncConnection) ->
 
 async def test_a_percentage_set_by_a_person_holds_the_run(connection: AsyncConnection) -> None:
     run = await served_run(connection)
-    words = {"run_id": run.id, "epoch": run.epoch, "actor": "ann", "reason": "slower", "effect": "set"}
+    words: dict[str, Any] = {"run_id": run.id, "epoch": run.epoch, "actor": "ann", "reason": "slower", "effect": "set"}
     first = await runs.set_percentage(connection, percentage=Decimal("33.333"), **words)
     flag, stored = await flag_of(connection), await runs.get(connection, run.id)
     assert (stored.state, stored.percentage) == (RunState.HELD, Decimal("33.333"))
@@ -233,7 +252,7 @@ async def test_disabling_a_live_flag_holds_it_at_zero_and_resume_enables_it(conn
     run = await served_run(connection, percentage=50)
     await runs.lower(connection, environment=ENVIRONMENT, component="search", enabled=False, actor="ann", reason="wait")
     flag = await flag_of(connection)
-    assert (flag.enabled, flag.served_percentage) == (False, 0)
+    assert (flag.enabled, flag.served_percentage) == (False, ZERO)
     await runs.resume(
         connection, run_id=run.id, epoch=run.epoch, step=1, percentage=Decimal(10), actor="ann", effect=effect()
     )
@@ -262,7 +281,7 @@ async def test_a_run_bakes_and_completes_and_its_flag_needs_no_lease_then(connec
     done = await runs.complete(connection, run_id=run.id, epoch=run.epoch, actor="crossfade", effect="done")
     assert (done.state, done.finished_at is not None) == (RunState.COMPLETED, True)
     flag = await flag_of(connection)
-    assert (flag.is_live, flag.served_percentage) == (False, 100)
+    assert (flag.is_live, flag.served_percentage) == (False, Decimal(100))
     again = await runs.complete(connection, run_id=run.id, epoch=run.epoch, actor="crossfade", effect="done")
     assert again == done
 
@@ -278,9 +297,7 @@ async def test_a_run_of_a_migration_that_has_ended_cannot_begin(connection: Asyn
 async def test_the_database_itself_keeps_an_ended_run_ended(connection: AsyncConnection, state: str) -> None:
     run = await served_run(connection)
     rollback = await roll_back(connection)
-    await rollbacks.finish(
-        connection, rollback_id=rollback.id, epoch=rollback.epoch, state=rollbacks.RollbackState.COMPLETED
-    )
+    await rollbacks.finish(connection, rollback_id=rollback.id, epoch=rollback.epoch, state=RollbackState.COMPLETED)
     with pytest.raises(IntegrityError, match="cannot become"):
         await connection.execute(text("update runs set state = :s where id = :id"), {"s": state, "id": run.id})
 

@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -6,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crossfade.errors import Fenced, Stopped, UnknownMigration
+from crossfade.percentages import ZERO
 from crossfade.states import ComponentStatus, MigrationStatus, PhaseStatus, RollbackState, RollbackTrigger, RunState
 from store import components, control, flags, migrations, outbox, phases, rollbacks, runs, stops
 from store.flags import Change
@@ -45,7 +47,7 @@ async def test_a_stop_covers_completed_flags_of_its_migration_too(connection: As
     live = await served_run(connection, "errors", percentage=25, migration_id=migration.id)
     stopped = await stop(connection, migration)
     for flag in await flags.all(connection, ENVIRONMENT):
-        assert (flag.enabled, flag.ceiling, flag.served_percentage, flag.shadow_share) == (False, 0, 0, 0)
+        assert (flag.enabled, flag.ceiling, flag.served_percentage, flag.shadow_share) == (False, ZERO, ZERO, ZERO)
         assert flag.epoch == stopped.epoch
     assert (stopped.flags, stopped.runs, stopped.migrations) == (("errors", "search"), (live.id,), (migration.id,))
 
@@ -66,7 +68,7 @@ async def test_a_stop_begins_one_rollback_for_each_live_run(connection: AsyncCon
     run = await served_run(connection, percentage=25, migration_id=migration.id)
     stopped = await stop(connection, migration)
     rollback = await rollbacks.get(connection, rollback_id=stopped.rollbacks[0])
-    assert (rollback.run_id, rollback.trigger, rollback.from_percentage) == (run.id, RollbackTrigger.STOP, 25)
+    assert (rollback.run_id, rollback.trigger, rollback.from_percentage) == (run.id, RollbackTrigger.STOP, Decimal(25))
     assert rollback.epoch == stopped.epoch == (await runs.get(connection, run.id)).epoch
     assert (await roll_back(connection)).id == rollback.id
 
@@ -111,7 +113,7 @@ async def test_a_late_writer_is_fenced_by_a_stop(connection: AsyncConnection) ->
 async def test_late_statuses_are_fenced_by_a_stop(connection: AsyncConnection) -> None:
     migration = await started_migration(connection)
     await stop(connection, migration)
-    where = {"migration_id": migration.id, "actor": "crossfade"}
+    where: dict[str, Any] = {"migration_id": migration.id, "actor": "crossfade"}
     with pytest.raises(Fenced):
         await migrations.set_status(connection, **where, status=MigrationStatus.RUNNING)
     with pytest.raises(Fenced):
