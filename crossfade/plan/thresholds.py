@@ -172,10 +172,8 @@ def _missing_effect(threshold: Threshold, sources: Mapping[str, str]) -> tuple[s
         return "source", "metrics from Prometheus are not read yet"
     if threshold.metric not in FRACTIONS and not is_time(threshold.metric):
         return "metric", f"this metric is not judged yet (judged are: {', '.join(JUDGED)})"
-    if threshold.attribute:
-        return "attribute", "which component was raised last is not looked at yet"
+    if threshold.attribute and threshold.role != "guardrail":
+        return "attribute", "only a guardrail asks which component was raised last"
     if threshold.relative and threshold.role == "guardrail":
-        return "compare", "a comparison with legacy only alerts"
-    if threshold.role == "signal":
-        return "role", "a signal only alerts, it does not hold the ramp yet"
+        return "compare", "a comparison with legacy has no confidence bound yet"
     return None

@@ -83,8 +83,6 @@ REFUSED = [
      f"{GOLDEN}[0].window", "longer than 1d"),
     ("window: 5m, action: rollback}\n      - {name: lat",
      "window: 5m, windowMinutes: 5, action: rollback}\n      - {name: lat", 17, f"{GOLDEN}[0].windowMinutes", "twice"),
-    ("name: gamma", GAMMA_METRIC + "metric: memoryUsage, attribute: latestRaise, max: 90%, action: rollback}]}", 40,
-     f"{GAMMA}.thresholds.metrics[0].attribute", "cannot be a guardrail yet"),
     ("name: gamma", GAMMA_METRIC + "metric: errorRate, component: beta, max: 2%, action: alert}]}", 40,
      f"{GAMMA}.thresholds.metrics[0].component", "is another component"),
     ("required: auto", "required: [errorRate, conversion]", 25, "defaults.thresholds.required[1]", "cannot be"),

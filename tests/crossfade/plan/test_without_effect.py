@@ -22,7 +22,10 @@ TOLD = [
      "line 26: defaults.validation.same.comparator: answers are compared by the application's own comparison only"),
     ("restore_configuration, notify", "run_hook, notify", "line 27: defaults.rollback.steps[1]: hooks are not run yet"),
     ("required: 1,", "required: 1, from: [operator],", "line 21: approvals.release.from: roles are not told apart yet"),
-    ("role: observe", "role: signal", "line 19: templates.thresholds.golden[2].role: a signal only alerts"),
+    ("role: observe", "role: observe, attribute: latestRaise",
+     "line 19: templates.thresholds.golden[2].attribute: only a guardrail asks"),
+    ("noData: hold,", "noData: hold, consecutiveErrorLimit: 4,",
+     "line 25: defaults.thresholds.consecutiveErrorLimit: no source is asked yet"),
     ("noData: hold,", "noData: hold, interval: 10s,", "line 25: defaults.thresholds.interval: judged each second"),
     ("metric: responseTime.p95, compare: legacy", "metric: checkoutTime, compare: legacy",
      "line 19: templates.thresholds.golden[2].metric: this metric is not judged yet"),
@@ -57,3 +60,7 @@ def test_a_metric_that_is_only_observed_may_come_from_such_a_source() -> None:
     plan = loaded(PROM, ("{name: slower,", "{name: slower, source: prom,"))
 
     assert any("golden[2].source" in note for note in plan.without_effect)
+
+
+def test_a_signal_holds_the_ramp_and_has_nothing_to_tell() -> None:
+    assert loaded(("role: observe", "role: signal")).without_effect == (CHANNELS,)
