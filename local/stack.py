@@ -22,7 +22,7 @@ from local.supervisor import Supervisor
 from local.temporal import Temporal
 from local.tokens import Tokens
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 _CHECK_SECONDS = 0.2
 Say = Callable[[str], None]
 
