@@ -1,7 +1,7 @@
 """The samples that the monitor judges: all live runs in one query."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import ARRAY, BigInteger, DateTime, Integer, Row, Text, Uuid, bindparam, text
@@ -12,6 +12,8 @@ from crossfade.states import Variant
 from crossfade.wire import REQUESTS
 
 # Three kinds of rows: samples by window (over 0), candidate requests of the step (0), declared series (-1).
+# A lateral subquery with an aggregate is carried out for each window, by series and bucket; `is not distinct from`
+# keeps Postgres from the index by run, which holds the whole run. `latest` leaves out the partitions of days to come.
 _QUERY = text(
     """
     with subject as materialized (
@@ -23,29 +25,34 @@ _QUERY = text(
         select subject.*, metric_series.id as series_id, variant, metric, kind
         from subject join metric_series on environment = :environment and metric_series.component = subject.component
     )
-    select series.ordinal, seconds, variant, metric, case when kind = 'gauge' then instance end as instance,
-           sum(count)::bigint as total, sum(zeros)::bigint as zeros,
-           coalesce(sum(mean * count) / nullif(sum(count), 0), 0)::double precision as mean,
-           coalesce(string_agg(histogram, ''::bytea), ''::bytea) as histogram,
-           extract(epoch from max(ingested_at))::double precision as newest,
-           extract(epoch from max(bucket))::double precision as last_bucket
+    select series.ordinal, seconds, variant, metric, instance, total, zeros, mean, histogram, newest, last_bucket
     from series
     join span on span.ordinal = series.ordinal
-    join migration_metrics as sample
-      on sample.series_id = series.series_id and bucket >= since and bucket >= :earliest
-     and sample.run_id = series.run_id and sample.step = series.step and sample.revision >= series.revision
-    group by series.ordinal, seconds, variant, metric, 5
+    cross join lateral (
+        select case when series.kind = 'gauge' then sample.instance end as instance,
+               sum(count)::bigint as total, sum(zeros)::bigint as zeros,
+               coalesce(sum(mean * count) / nullif(sum(count), 0), 0)::double precision as mean,
+               coalesce(string_agg(histogram, ''::bytea), ''::bytea) as histogram,
+               extract(epoch from max(ingested_at))::double precision as newest,
+               extract(epoch from max(bucket))::double precision as last_bucket
+        from migration_metrics as sample
+        where sample.series_id = series.series_id and bucket >= span.since and bucket < :latest
+          and sample.run_id is not distinct from series.run_id
+          and sample.step = series.step and sample.revision >= series.revision
+        group by 1
+    ) as found
     union all
-    select series.ordinal, 0, variant, metric, null,
-           coalesce(sum(count) filter (where bucket >= closes_at), 0)::bigint,
-           coalesce(sum(count) filter (where bucket < closes_at), 0)::bigint,
-           0, ''::bytea, 0, 0
+    select series.ordinal, 0, variant, metric, null, coalesce(opened, 0), coalesce(closed, 0), 0, ''::bytea, 0, 0
     from series
-    join migration_metrics as sample
-      on sample.series_id = series.series_id and bucket >= counted_from and bucket >= :earliest
-     and sample.run_id = series.run_id and sample.step = series.step and sample.revision >= series.revision
+    cross join lateral (
+        select sum(count) filter (where bucket >= series.closes_at)::bigint as opened,
+               sum(count) filter (where bucket < series.closes_at)::bigint as closed
+        from migration_metrics as sample
+        where sample.series_id = series.series_id and bucket >= series.counted_from and bucket < :latest
+          and sample.run_id is not distinct from series.run_id
+          and sample.step = series.step and sample.revision >= series.revision
+    ) as found
     where variant = 'candidate' and metric = :requests
-    group by series.ordinal, variant, metric
     union all
     select ordinal, -1, variant, metric, null, 0, 0, 0, ''::bytea, 0, 0 from series
     """
@@ -60,12 +67,14 @@ _QUERY = text(
     bindparam("span_ordinals", type_=ARRAY(Integer)),
     bindparam("seconds", type_=ARRAY(Integer)),
     bindparam("since", type_=ARRAY(DateTime(timezone=True))),
-    bindparam("earliest", type_=DateTime(timezone=True)),
+    bindparam("latest", type_=DateTime(timezone=True)),
     bindparam("environment", type_=Text),
     bindparam("requests", type_=Text),
 )
 
 _STEP, _DECLARED = 0, -1
+# No sample is that far ahead of the newest window, however much the clocks of two servers differ.
+AHEAD = timedelta(days=1)
 
 
 async def measured(connection: AsyncConnection, *, environment: str, spans: Sequence[Span]) -> list[Measured]:
@@ -94,13 +103,8 @@ def _parameters(environment: str, spans: Sequence[Span]) -> dict[str, object]:
         "span_ordinals": [ordinal for ordinal, _, _ in windows],
         "seconds": [seconds for _, seconds, _ in windows],
         "since": [since for _, _, since in windows],
-        "earliest": _earliest(spans),
+        "latest": max(since for _, _, since in windows) + AHEAD,
     }
-
-
-def _earliest(spans: Iterable[Span]) -> datetime:
-    """Gives the bound by which whole partitions are left out."""
-    return min(min((*span.windows.values(), span.counted_from)) for span in spans)
 
 
 class _Found:
