@@ -61,9 +61,10 @@ class MonitorActivities:
         """
         pulse = asyncio.create_task(_beat())
         try:
+            fine = True
             while not activity.is_worker_shutdown():
                 started = asyncio.get_running_loop().time()
-                await self._attempt(environment)
+                fine = await self._attempt(environment, was_fine=fine)
                 left = INTERVAL - (asyncio.get_running_loop().time() - started)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(activity.wait_for_worker_shutdown(), max(left, 0.0))
@@ -83,13 +84,20 @@ class MonitorActivities:
             await _alert(connection, environment, live, judged, now)
             await store.monitors.tick(connection, environment)
 
-    async def _attempt(self, environment: str) -> None:
+    async def _attempt(self, environment: str, *, was_fine: bool) -> bool:
         try:
             async with asyncio.timeout(DEADLINE):
                 await self.tick(environment)
-        except Exception:
+        except Exception as error:
             # The edge of the process: the database may be away; whatever it is, the watch goes on.
-            log.exception("a tick of the monitor of %s failed", environment)
+            if was_fine:
+                log.exception("a tick of the monitor of %s failed", environment)
+            else:
+                log.warning("the monitor of %s still fails: %s", environment, type(error).__name__)
+            return False
+        if not was_fine:
+            log.info("the monitor of %s judges again", environment)
+        return True
 
     async def _judged(self, environment: str, runs: Sequence[Run], now: datetime) -> list[Judged]:
         """Judge all at once; where that fails each alone, so that one bad run hides no other."""

@@ -59,6 +59,31 @@ def test_arrays_give_what_single_values_give() -> None:
     assert lower_bound(events, trials, alpha=alphas).tolist() == single
 
 
+def alarms(rate: float, *, runs: int, buckets: int, requests: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The bucket in which each run is taken back for "errors above 1 %" in nested windows; -1 for never."""
+    errors = np.random.default_rng(11).binomial(requests, rate, (runs, buckets))
+    sums = np.pad(errors.cumsum(axis=1), ((0, 0), (1, 0)))
+    fired = np.zeros((runs, buckets), dtype=bool)
+    for width, alpha in ((1, 1e-5), (6, 1e-4), (30, 1e-3)):
+        ends = np.arange(1, buckets + 1)
+        starts = np.maximum(ends - width, 0)
+        fired |= lower_bound(sums[:, ends] - sums[:, starts], (ends - starts) * requests, alpha=alpha) > 0.01
+    return np.where(fired.any(axis=1), fired.argmax(axis=1), -1)
+
+
+def test_two_healthy_hours_are_not_rolled_back() -> None:
+    """0.5 % errors under a limit of 1 %: "above the limit" taken at its word takes most of them back."""
+    assert (alarms(0.005, runs=300, buckets=720, requests=100) >= 0).mean() <= 0.01
+    errors = np.random.default_rng(11).binomial(100, 0.005, (300, 720))
+    assert (errors / 100 > 0.01).any(axis=1).mean() > 0.9
+
+
+def test_a_true_five_percent_is_found_within_a_minute() -> None:
+    found = alarms(0.05, runs=300, buckets=12, requests=100)
+    assert (found >= 0).all()
+    assert np.quantile(found, 0.95) <= 5
+
+
 @pytest.mark.parametrize(
     ("events", "trials", "alpha", "argument"),
     [
