@@ -87,7 +87,8 @@ class Rollout(WayBack):
                 decision = decide(seen.situation(self.plan, self.state, workflow.now()))
                 if decision.act in {Act.STOP, Act.ROLL_BACK}:
                     return await self._roll_back(decision)
-                await self._tell(decision)
+                if decision.act is not Act.ADVANCE:
+                    await self._tell(decision)
                 if version != self.version:
                     continue
                 if (result := await self._carry_out(decision, version)) is not None:

@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
@@ -16,16 +17,24 @@ from temporalio.client import Client, WorkflowHandle
 
 import store.components
 import store.flags
+import store.inter_phase
 import store.metrics
 import store.migrations
 import store.phases
 import store.rollbacks
+import store.runs
+import store.stops
+import store.validations
 from crossfade.flags import Flag
 from crossfade.plan.resolved import ComponentPlan, PhasePlan, Plan, Policy
-from crossfade.states import ComponentStatus, MigrationStatus
+from crossfade.states import ComponentStatus, MigrationStatus, PhaseStatus, RollbackTrigger, RunState
 from crossfade.wire import Batch, Summary
 from store.identifiers import uuid7
-from workflows.messages import RolloutState, migration_id, rollout_id
+from store.inter_phase import CheckRow
+from store.rollbacks import Rollback
+from store.validations import Checkpoint
+from workflows.messages import RolloutState, migration_id, phase_id, rollout_id
+from workflows.phase import Phase
 from workflows.rollout import Rollout
 
 T = TypeVar("T")
@@ -97,6 +106,13 @@ def _summary(flag: Flag, variant: str, metric: str, count: int, **more: object) 
 
 
 @dataclass
+class Answer:
+    """What a self-check answers."""
+
+    status: int = 200
+
+
+@dataclass
 class Stage:
     """One environment with its worker."""
 
@@ -119,6 +135,64 @@ class Stage:
     async def start_one(self, component: ComponentPlan) -> UUID:
         """Start a migration of one phase with one component."""
         return await self.start(PhasePlan(name="first", components=(component,)))
+
+    async def start_phase(self, *components: ComponentPlan, policy: Policy | None = None) -> UUID:
+        """Start a migration of one phase."""
+        return await self.start(PhasePlan(name="first", components=components), policy=policy)
+
+    async def stop(self, reason: str) -> None:
+        """Stop every migration of the environment one by one, as the API does."""
+        async with self.engine.begin() as connection:
+            for migration in await store.migrations.live(connection, self.environment):
+                await store.stops.stop(
+                    connection, environment=self.environment, migration_id=migration.id, actor="ann", reason=reason
+                )
+
+    async def lower(self, component: str, percentage: int) -> None:
+        """Lower a live run as the API does."""
+        async with self.engine.begin() as connection:
+            await store.runs.lower(
+                connection,
+                environment=self.environment,
+                component=component,
+                percentage=Decimal(percentage),
+                actor="ann",
+                reason="careful",
+            )
+
+    async def begin_rollback(self, component: str) -> None:
+        """Roll back as the API does."""
+        async with self.engine.begin() as connection:
+            await store.rollbacks.begin(
+                connection,
+                environment=self.environment,
+                component=component,
+                trigger=RollbackTrigger.MANUAL,
+                actor="ann",
+                reason="enough",
+                evidence={},
+            )
+
+    @asynccontextmanager
+    async def self_check(self) -> AsyncIterator["Answer"]:
+        """Serve the plan's target `app-selfcheck` with an answer that the test chooses."""
+        answer = Answer()
+
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % answer.status)
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(handle, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            self.targets["app-selfcheck"] = f"http://127.0.0.1:{port}/selfcheck"
+            yield answer
+
+    def phase(self, name: str, migration: str = "test") -> WorkflowHandle[Phase, object]:
+        """Give the handle that a person would use."""
+        return self.client.get_workflow_handle_for(Phase.run, phase_id(self.environment, migration, name))
 
     def rollout(self, component: str) -> WorkflowHandle[Rollout, object]:
         """Give the handle that a person would use."""
@@ -154,6 +228,39 @@ class Stage:
             parts = await store.components.list(connection, migration_id=migration)
         return next(part.waiting_for or "" for part in parts if part.name == component)
 
+    async def phases(self, migration: UUID) -> tuple[store.phases.Phase, ...]:
+        """Read the phases."""
+        async with self.engine.begin() as connection:
+            return await store.phases.list(connection, migration_id=migration)
+
+    async def rollbacks(self, component: str) -> tuple[Rollback, ...]:
+        """Read a component's rollbacks."""
+        async with self.engine.begin() as connection:
+            return await store.rollbacks.list(connection, environment=self.environment, component=component)
+
+    async def checkpoints(self, component: str) -> tuple[Checkpoint, ...]:
+        """Read a component's validations."""
+        async with self.engine.begin() as connection:
+            return await store.validations.list(connection, environment=self.environment, component=component)
+
+    async def gate_checks(self, migration: UUID) -> tuple[CheckRow, ...]:
+        """Read the inter-phase validations, the newest first."""
+        async with self.engine.begin() as connection:
+            return await store.inter_phase.list(connection, migration_id=migration)
+
+    async def run_state(self, component: str) -> RunState:
+        """Read the state of the newest run."""
+        async with self.engine.begin() as connection:
+            run = await store.runs.latest(connection, environment=self.environment, component=component)
+        assert run is not None
+        return run.state
+
+    async def actions(self) -> list[str]:
+        """Read the audited actions, oldest first."""
+        query = text("select action from audit_log where environment = :environment order by sequence")
+        async with self.engine.begin() as connection:
+            return [row[0] for row in await connection.execute(query, {"environment": self.environment})]
+
     async def percentages(self, component: str) -> list[Decimal]:
         """Give the served percentages that the flag's revisions went through, without repetitions."""
         query = text(
@@ -179,11 +286,41 @@ class Stage:
         """Wait for the migration's status."""
         await self.until(f"migration {status}", lambda: self.status(migration), lambda seen: seen is status)
 
+    async def until_component(self, migration: UUID, component: str, status: ComponentStatus) -> None:
+        """Wait for a component's status."""
+
+        async def read() -> ComponentStatus:
+            return (await self.components(migration))[component]
+
+        await self.until(f"{component} {status}", read, lambda seen: seen is status)
+
+    async def until_phase(self, migration: UUID, phase: str, status: PhaseStatus) -> None:
+        """Wait for a phase's status."""
+
+        async def read() -> PhaseStatus:
+            return next(each.status for each in await self.phases(migration) if each.name == phase)
+
+        await self.until(f"phase {phase} {status}", read, lambda seen: seen is status)
+
+    async def until_seconds(self, seconds: int) -> None:
+        """Wait until the monitor has ticked that long: time passes for the system, not for the clock alone."""
+
+        async def ticks() -> datetime:
+            async with self.engine.begin() as connection:
+                query = text("select ticked_at from monitors where environment = :environment")
+                ticked: datetime = (await connection.execute(query, {"environment": self.environment})).scalar_one()
+                return ticked
+
+        first = await ticks()
+        await self.until(f"{seconds} s of ticks", ticks, lambda seen: seen - first >= timedelta(seconds=seconds))
+
     async def until_percentage(self, component: str, percentage: int) -> None:
         """Wait for the flag to serve a percentage."""
 
-        async def served() -> Decimal:
-            return (await self.flag(component)).served_percentage
+        async def served() -> Decimal | None:
+            async with self.engine.begin() as connection:
+                flag = await store.flags.find(connection, environment=self.environment, name=component)
+            return flag.served_percentage if flag else None
 
         await self.until(f"{component} at {percentage} %", served, lambda seen: seen == percentage)
 
