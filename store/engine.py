@@ -1,7 +1,7 @@
 """The way to Postgres: its address, a pool of connections, and a listener for notifications."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -54,7 +54,7 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
     )
 
 
-async def listen(url: str, *, channel: str = FLAGS_CHANNEL, retry_seconds: float = 0.25) -> AsyncIterator[str]:
+async def listen(url: str, *, channel: str = FLAGS_CHANNEL, retry_seconds: float = 0.25) -> AsyncGenerator[str, None]:
     """Yields the payloads of a channel for ever; yields LOST after each (re)connection, once it listens again."""
     while True:
         try:
