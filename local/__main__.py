@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from io import TextIOWrapper
 from types import FrameType
 
 from local import demo, home, postgres
@@ -22,6 +23,8 @@ EXIT_REFUSED = 1
 def main() -> int:
     """Read the command and carry it out; its exit code."""
     arguments = _parser().parse_args()
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # whoever reads a pipe sees each line when it is said
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     if arguments.with_parent:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import asyncpg
 import httpx
@@ -72,14 +72,14 @@ def stack(folder: Path) -> Iterator[Running]:
         end(owner)
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """`python -m local` with these arguments."""
+def start(folder: Path, *arguments: str, output: IO[str] | None = None) -> subprocess.Popen[str]:
+    """`python -m local` with these arguments; what it says goes to `output`, else to pipes."""
     return subprocess.Popen(
         [sys.executable, "-m", "local", *arguments],
         cwd=ROOT,
         env={**os.environ, "CROSSFADE_HOME": str(folder)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=output or subprocess.PIPE,
+        stderr=subprocess.STDOUT if output else subprocess.PIPE,
         text=True,
     )
 
