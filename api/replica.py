@@ -18,7 +18,7 @@ from store.flags import Snapshot
 LEASE_SECONDS = 2.0
 VALIDITY_SECONDS = 5.0
 PERIOD_SECONDS = 0.25
-READ_SECONDS = 1.0
+READ_SECONDS = LEASE_SECONDS  # a read that takes longer is worth nothing
 # Counts while the machine sleeps, so that a suspended process wakes up past its lease.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -58,6 +58,7 @@ class Replica:
         self._flags = b"[]"
         self._read_at = float("-inf")
         self._changed = asyncio.Event()
+        self._news = asyncio.Event()
 
     @property
     def age(self) -> float:
@@ -80,6 +81,11 @@ class Replica:
             flags=self._flags,
         )
 
+    async def reached(self, revision: int) -> None:
+        """Wait until a snapshot of at least this revision is served."""
+        while self._snapshot is None or self._snapshot.revision < revision:
+            await self._news.wait()
+
     async def run(self) -> None:
         """Follow Postgres until cancelled."""
         async with asyncio.TaskGroup() as tasks:
@@ -98,6 +104,8 @@ class Replica:
         if snapshot != self._snapshot:
             self._flags = _array(snapshot)
             self._snapshot = snapshot
+            self._news.set()
+            self._news = asyncio.Event()
         self._read_at = max(self._read_at, began)
         await self._confirm(snapshot)
 

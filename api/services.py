@@ -37,6 +37,7 @@ class Services:
         try:
             async with asyncio.timeout(READY_SECONDS):
                 await self.tokens_ensured.wait()
+                await self.replica.reached(0)
         except TimeoutError:
             raise Refused(AWAY) from None
 
