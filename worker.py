@@ -47,7 +47,14 @@ GRACE = timedelta(seconds=5)
 RETRY_SECONDS = 1.0
 
 
-def build(client: Client, engine: AsyncEngine, targets: Mapping[str, str], *, task_queue: str = TASK_QUEUE) -> Worker:
+def build(
+    client: Client,
+    engine: AsyncEngine,
+    targets: Mapping[str, str],
+    *,
+    task_queue: str = TASK_QUEUE,
+    grace: timedelta = GRACE,
+) -> Worker:
     """Give the worker with every workflow and activity."""
     rollouts, migrations = RolloutActivities(engine), MigrationActivities(engine)
     rollbacks, validations = RollbackActivities(engine), ValidationActivities(engine, targets)
@@ -65,7 +72,7 @@ def build(client: Client, engine: AsyncEngine, targets: Mapping[str, str], *, ta
         ],
         workflow_runner=runner(),
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
-        graceful_shutdown_timeout=GRACE,
+        graceful_shutdown_timeout=grace,
     )
 
 

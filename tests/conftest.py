@@ -72,6 +72,15 @@ def shared_database(postgres_url: str, template_database: str) -> Iterator[str]:
     asyncio.run(_execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
+@pytest.fixture(scope="session")
+def committed_database(postgres_url: str, template_database: str) -> Iterator[str]:
+    """The URL of a migrated database for tests that commit, each in an environment of its own."""
+    name = f"committed_{uuid4().hex[:12]}"
+    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}"))
+    yield _with_database(postgres_url, name)
+    asyncio.run(_execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
 @pytest.fixture
 async def database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
     """The URL (`postgresql://`) of a fresh migrated database, dropped after the test."""

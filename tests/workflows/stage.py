@@ -113,17 +113,21 @@ class Answer:
 
 
 @dataclass
-class Stage:
-    """One environment with its worker."""
+class Company:
+    """What all tests share: the worker's engine, client and targets."""
 
     engine: AsyncEngine
     client: Client
-    environment: str
-    task_queue: str
     targets: dict[str, str] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.traffic = Traffic(self.engine, self.environment)
+
+class Stage:
+    """One environment, and what a test does and sees in it."""
+
+    def __init__(self, company: Company, environment: str) -> None:
+        self.engine, self.client, self.targets = company.engine, company.client, company.targets
+        self.environment = environment
+        self.traffic = Traffic(company.engine, environment)
 
     async def start(self, *phases: PhasePlan, policy: Policy | None = None, name: str = "test") -> UUID:
         """Start a migration as the API does."""

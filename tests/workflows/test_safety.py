@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from crossfade.plan.resolved import ComponentPlan
+from crossfade.plan.resolved import ComponentPlan, OnComponentRollback, Policy
 from crossfade.states import ComponentStatus, MigrationStatus, PhaseStatus, RollbackTrigger, RunState
 from tests.workflows.plans import APPROVAL, LONG, SHADOW, component, steps
 from tests.workflows.stage import Stage
@@ -14,31 +14,33 @@ from workflows.rollout import Rollout
 
 UNDECIDED = SHADOW.__class__(name="data-consistency", sample=10_000_000, max_mismatch=0.05, timeout=LONG)
 
-# Each wait of a rollout: the plan that leads to it, and the words by which it is known.
+# Each wait of a rollout: a component of that name, and the words by which the wait is known.
 WAITS: dict[str, tuple[ComponentPlan, str]] = {
-    "hold": (component("search", ramp=steps(10, 100, hold=LONG)), "hold to end"),
-    "approval": (component("search", ramp=(*steps(10), *steps(100, approval=APPROVAL))), "approval of"),
-    "pause": (component("search", ramp=steps(10, 100, hold=LONG)), "paused"),
+    "hold": (component("hold", ramp=steps(10, 100, hold=LONG)), "hold to end"),
+    "approval": (component("approval", ramp=(*steps(10), *steps(100, approval=APPROVAL))), "approval of"),
+    "pause": (component("pause", ramp=steps(10, 100, hold=LONG)), "paused"),
     "validation": (
-        component("search", ramp=(*steps(10), *steps(100, validate=("data-consistency",))), validations=(UNDECIDED,)),
+        component(
+            "validation", ramp=(*steps(10), *steps(100, validate=("data-consistency",))), validations=(UNDECIDED,)
+        ),
         "validation before",
     ),
 }
 
 
 async def breach(stage: Stage) -> None:
-    stage.traffic.failing.add("search")
+    stage.traffic.failing.update(WAITS)
 
 
 async def roll_back(stage: Stage) -> None:
-    await stage.rollout("search").signal(Rollout.roll_back, RollBack(actor="ann", reason="enough"))
+    for name in WAITS:
+        await stage.rollout(name).signal(Rollout.roll_back, RollBack(actor="ann", reason="enough"))
 
 
 async def stop(stage: Stage) -> None:
     await stage.stop("fire")
 
 
-@pytest.mark.parametrize("wait", WAITS)
 @pytest.mark.parametrize(
     ("harm", "trigger", "status"),
     [
@@ -47,32 +49,28 @@ async def stop(stage: Stage) -> None:
         (stop, RollbackTrigger.STOP, ComponentStatus.STOPPED),
     ],
 )
-async def test_harm_beats_every_wait(
-    stage: Stage,
-    wait: str,
-    harm: Callable[[Stage], Awaitable[None]],
-    trigger: RollbackTrigger,
-    status: ComponentStatus,
+async def test_harm_beats_hold_approval_pause_and_validation(
+    stage: Stage, harm: Callable[[Stage], Awaitable[None]], trigger: RollbackTrigger, status: ComponentStatus
 ) -> None:
-    plan, words = WAITS[wait]
-    migration = await stage.start_one(plan)
-    await stage.until_percentage("search", 10)
-    if wait == "pause":
-        await stage.rollout("search").signal(Rollout.pause, Control(actor="ann"))
-    await stage.until_waiting(migration, "search", words)
+    policy = Policy(max_components_ramping=len(WAITS), on_component_rollback=OnComponentRollback.CONTINUE)
+    migration = await stage.start_phase(*(plan for plan, _ in WAITS.values()), policy=policy)
+    await stage.until_percentage("pause", 10)
+    await stage.rollout("pause").signal(Rollout.pause, Control(actor="ann"))
+    for name, (_, words) in WAITS.items():
+        await stage.until_waiting(migration, name, words)
     await harm(stage)
-    await stage.until_percentage("search", 0)
-    await stage.until_component(migration, "search", status)
-    (rollback,) = await stage.rollbacks("search")
-    assert rollback.trigger is trigger
-    assert rollback.from_percentage == Decimal(10)
-    assert (await stage.flag("search")).shadow_share == Decimal(0)
+    for name in WAITS:
+        await stage.until_percentage(name, 0)
+        await stage.until_component(migration, name, status)
+        (rollback,) = await stage.rollbacks(name)
+        assert (rollback.trigger, rollback.from_percentage) == (trigger, Decimal(10))
+        assert (await stage.flag(name)).shadow_share == Decimal(0)
 
 
 async def test_a_breach_names_its_figures_and_pauses_the_phase(stage: Stage) -> None:
     migration = await stage.start_one(component("search", ramp=steps(10, 100, hold=LONG)))
     await stage.until_percentage("search", 10)
-    await breach(stage)
+    stage.traffic.failing.add("search")
     await stage.until_component(migration, "search", ComponentStatus.ROLLED_BACK)
     (rollback,) = await stage.rollbacks("search")
     assert "errorRate" in str(rollback.evidence) or "error-rate" in str(rollback.evidence)
