@@ -51,14 +51,28 @@ async def append(connection: AsyncConnection, *entries: Entry) -> None:
     if not entries:
         return
     environment = entries[0].environment
-    await lock(connection, environment)
-    statement = update(control).where(control.c.environment == environment)
-    grown = statement.values(audit_length=control.c.audit_length + len(entries))
-    columns = (control.c.audit_length, control.c.audit_hash, func.clock_timestamp().label("at"))
-    head = (await connection.execute(grown.returning(*columns))).mappings().one()
-    rows = chained(entries, await versions(connection, entries), head)
+    length, previous, at = await head(connection, environment)
+    reached = await versions(connection, entries)
+    rows: list[AuditRow] = []
+    for sequence, entry in enumerate(entries, length + 1):
+        version = reached[entry.kind, entry.key] = reached.get((entry.kind, entry.key), 0) + 1
+        rows.append(chained(entry, previous, sequence=sequence, version=version, at=at))
+        previous = rows[-1].hash
     await connection.execute(insert(audit_log), [values(row) for row in rows])
-    await connection.execute(statement.values(audit_hash=rows[-1].hash))
+    statement = update(control).where(control.c.environment == environment)
+    await connection.execute(statement.values(audit_length=rows[-1].sequence, audit_hash=previous))
+
+
+async def head(connection: AsyncConnection, environment: str) -> tuple[int, bytes, datetime]:
+    """Locks the end of the chain and gives its length, its last hash and the time."""
+    columns = (control.c.audit_length, control.c.audit_hash, func.clock_timestamp())
+    query = select(*columns).where(control.c.environment == environment).with_for_update()
+    found = (await connection.execute(query)).one_or_none()
+    if found is None:
+        await lock(connection, environment)
+        found = (await connection.execute(query)).one()
+    length, last, at = found
+    return length, bytes(last), at
 
 
 async def find(connection: AsyncConnection, *, environment: str, effect: str | None) -> AuditRow | None:
@@ -114,17 +128,11 @@ async def versions(connection: AsyncConnection, entries: Sequence[Entry]) -> dic
     return {(kind, key): version for kind, key, version in await connection.execute(query)}
 
 
-def chained(entries: Sequence[Entry], reached: dict[tuple[str, str], int], head: RowMapping) -> list[AuditRow]:
-    """Gives the entries their places in the chain."""
-    rows: list[AuditRow] = []
-    previous, start = bytes(head["audit_hash"]), head["audit_length"] - len(entries)
-    for sequence, entry in enumerate(entries, start + 1):
-        version = reached[entry.kind, entry.key] = reached.get((entry.kind, entry.key), 0) + 1
-        fields = {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
-        row = AuditRow(**fields, sequence=sequence, version=version, occurred_at=head["at"])
-        rows.append(replace(row, hash=digest(previous, row)))
-        previous = rows[-1].hash
-    return rows
+def chained(entry: Entry, previous: bytes, *, sequence: int, version: int, at: datetime) -> AuditRow:
+    """Gives an entry its place in the chain."""
+    fields = {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
+    row = AuditRow(**fields, sequence=sequence, version=version, occurred_at=at)
+    return replace(row, hash=digest(previous, row))
 
 
 def digest(previous: bytes, row: AuditRow) -> bytes:

@@ -1,6 +1,7 @@
 """The outbox: what workflows are told, written with the change that tells it, delivered at least once afterwards."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -32,6 +33,18 @@ class Message:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A message that is to be put into the outbox."""
+
+    environment: str
+    workflow_id: str
+    kind: Kind
+    name: str
+    payload: Document
+    request_id: str
+
+
 async def enqueue(
     connection: AsyncConnection,
     *,
@@ -49,15 +62,16 @@ async def enqueue(
     """
     if replaces:
         await withdraw(connection, workflow_id=workflow_id, name=name)
-    values = {
-        "environment": environment,
-        "workflow_id": workflow_id,
-        "kind": kind,
-        "name": name,
-        "payload": payload,
-        "request_id": request_id or str(uuid7()),
-    }
-    await connection.execute(insert(outbox).values(values).on_conflict_do_nothing(index_elements=["request_id"]))
+    order = Order(environment, workflow_id, kind, name, payload, request_id or str(uuid7()))
+    await enqueue_all(connection, [order])
+
+
+async def enqueue_all(connection: AsyncConnection, orders: Sequence[Order]) -> None:
+    """Puts messages into the outbox, in this order."""
+    if not orders:
+        return
+    once = insert(outbox).on_conflict_do_nothing(index_elements=["request_id"])
+    await connection.execute(once, [asdict(order) for order in orders])
     await connection.execute(text("select pg_notify(:channel, '')"), {"channel": OUTBOX_CHANNEL})
 
 

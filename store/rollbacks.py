@@ -16,6 +16,7 @@ from crossfade.states import RollbackState, RollbackTrigger, RunState
 from store import audit, components, control, flags, outbox, rollback_rows, run_rows, runs
 from store.documents import Document
 from store.identifiers import uuid7
+from store.outbox import Order
 from store.rollback_rows import Restore, Rollback, RollbackStep
 from store.rollback_steps import disable_flag, finish, restore_configuration, step_finished, step_started
 from store.run_rows import Run
@@ -207,9 +208,22 @@ async def insert_all(connection: AsyncConnection, rollbacks: Sequence[Rollback],
     await audit.append(connection, *entries)
 
 
-async def queue(connection: AsyncConnection, rollback: Rollback, *, signal: str = "roll_back") -> None:
-    """Queues the start of the rollback's workflow, and word to that of the run."""
-    payload: Document = {
+async def queue(connection: AsyncConnection, *begun: Rollback, signal: str = "roll_back") -> None:
+    """Queues the start of each rollback's workflow, and word to that of its run."""
+    orders = []
+    for rollback in begun:
+        payload = message(rollback)
+        where = (rollback.environment, rollback.workflow_id)
+        orders.append(Order(*where, "start", "Rollback", payload, f"{rollback.id}/start"))
+        if rollback.run_id is not None:
+            rollout = (rollback.environment, f"rollout/{rollback.environment}/{rollback.component}")
+            orders.append(Order(*rollout, "signal", signal, payload, f"{rollback.id}/signal"))
+    await outbox.enqueue_all(connection, orders)
+
+
+def message(rollback: Rollback) -> Document:
+    """Gives what the workflows are told of a rollback."""
+    return {
         "rollback_id": str(rollback.id),
         "environment": rollback.environment,
         "component": rollback.component,
@@ -219,22 +233,3 @@ async def queue(connection: AsyncConnection, rollback: Rollback, *, signal: str 
         "actor": rollback.actor,
         "reason": rollback.reason,
     }
-    await outbox.enqueue(
-        connection,
-        environment=rollback.environment,
-        workflow_id=rollback.workflow_id,
-        kind="start",
-        name="Rollback",
-        payload=payload,
-        request_id=f"{rollback.id}/start",
-    )
-    if rollback.run_id is not None:
-        await outbox.enqueue(
-            connection,
-            environment=rollback.environment,
-            workflow_id=f"rollout/{rollback.environment}/{rollback.component}",
-            kind="signal",
-            name=signal,
-            payload=payload,
-            request_id=f"{rollback.id}/signal",
-        )

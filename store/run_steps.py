@@ -17,6 +17,7 @@ from store.tables import monitors, run_readings, runs
 
 FRESH_SECONDS = 5
 RAMPING = frozenset({RunState.RAMPING})
+RESUMABLE = frozenset({RunState.RAMPING, RunState.HELD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +115,17 @@ async def resume(
     effect: str,
     reason: str = "",
 ) -> Published:
-    """Lets a held run ramp again from a step, which gets a revision of its own; raises Fenced, Stopped."""
+    """Lets a held run ramp again from a step, which gets a revision of its own.
+
+    Raises Fenced, Stopped, and RaisesPercentage where a person has lowered it further meanwhile.
+    """
     environment = await environment_of(connection, run_id)
     state = await control.lock_unstopped(connection, environment)
     if (done := await audit.find(connection, environment=environment, effect=effect)) is not None:
         return run_rows.published(done.after or {})
-    run = await run_rows.lock_fenced(connection, run_id=run_id, epoch=epoch)
+    run = await run_rows.lock_fenced(connection, run_id=run_id, epoch=epoch, states=RESUMABLE)
+    if percentage > run.percentage:
+        raise RaisesPercentage(f"{run.component} from {run.percentage} to {percentage}")
     write = Write(run=run, control=state, actor=actor, reason=reason, effect=effect)
     return await publish(
         connection, write, action="run.resume", state=RunState.RAMPING, step=step, percentage=percentage

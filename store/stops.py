@@ -72,6 +72,9 @@ async def stop(
     names = await close_flags(connection, order, parts)
     begun = await begin_rollbacks(connection, order, turned)
     await fail(connection, order, stopped)
+    for _, run in turned:
+        if run.migration_id not in {migration.id for migration in stopped}:
+            await components.follow(connection, run, actor=actor, reason=reason)
     live = [migration for migration in stopped if migration.status.is_live]
     await queue(connection, order, live)
     return Stop(
@@ -135,10 +138,13 @@ async def turn_runs(connection: AsyncConnection, order: Order) -> Sequence[tuple
     query = run_rows.query().where(*conditions).order_by(runs.c.id).with_for_update(of=runs, key_share=True)
     found = [run_rows.from_row(row) for row in (await connection.execute(query)).mappings()]
     turned = [(run, replace(run, state=RunState.STOPPING, epoch=order.epoch, percentage=ZERO)) for run in found]
-    for before, after in turned:
-        change = run_rows.entry(after, action="run.stopping", actor=order.actor, reason=order.reason)
-        await run_rows.write(connection, before, after, change)
-        await components.follow(connection, after, actor=order.actor, reason=order.reason)
+    await run_rows.write_all(
+        connection,
+        [
+            (before, after, run_rows.entry(after, action="run.stopping", actor=order.actor, reason=order.reason))
+            for before, after in turned
+        ],
+    )
     return turned
 
 
@@ -199,8 +205,7 @@ async def begin_rollbacks(
         for before, run in turned
     ]
     await rollbacks.insert_all(connection, begun, actor=order.actor)
-    for rollback in begun:
-        await rollbacks.queue(connection, rollback, signal="emergency_stop")
+    await rollbacks.queue(connection, *begun, signal="emergency_stop")
     return begun
 
 

@@ -253,11 +253,43 @@ async def test_disabling_a_live_flag_holds_it_at_zero_and_resume_enables_it(conn
     await runs.lower(connection, environment=ENVIRONMENT, component="search", enabled=False, actor="ann", reason="wait")
     flag = await flag_of(connection)
     assert (flag.enabled, flag.served_percentage) == (False, ZERO)
-    await runs.resume(
-        connection, run_id=run.id, epoch=run.epoch, step=1, percentage=Decimal(10), actor="ann", effect=effect()
-    )
+    await resume(connection, run, step=0, percentage=0)
+    assert (await flag_of(connection)).enabled
+    await publish(connection, run, step=1, percentage=10)
     assert (await flag_of(connection)).served_percentage == 10
-    assert (await runs.get(connection, run.id)).state is RunState.RAMPING
+
+
+async def test_a_held_run_resumes_at_a_step_with_a_revision_of_its_own(connection: AsyncConnection) -> None:
+    run = await served_run(connection, percentage=50)
+    held = await runs.lower(
+        connection, environment=ENVIRONMENT, component="search", percentage=Decimal(20), actor="ann", reason=""
+    )
+    resumed = await resume(connection, run, step=1, percentage=10)
+    stored = await runs.get(connection, run.id)
+    assert (stored.state, stored.step, stored.percentage) == (RunState.RAMPING, 1, Decimal(10))
+    assert resumed.revision > held.revision
+
+
+async def test_resuming_never_raises_what_a_person_has_lowered(connection: AsyncConnection) -> None:
+    run = await served_run(connection, percentage=50)
+    await runs.lower(
+        connection, environment=ENVIRONMENT, component="search", percentage=Decimal(5), actor="ann", reason=""
+    )
+    with pytest.raises(RaisesPercentage):
+        await resume(connection, run, step=1, percentage=10)
+    assert (await flag_of(connection)).served_percentage == 5
+
+
+async def resume(connection: AsyncConnection, run: runs.Run, *, step: int, percentage: int) -> runs.Published:
+    return await runs.resume(
+        connection,
+        run_id=run.id,
+        epoch=run.epoch,
+        step=step,
+        percentage=Decimal(percentage),
+        actor="ann",
+        effect=effect(),
+    )
 
 
 async def test_lowering_never_raises(connection: AsyncConnection) -> None:
