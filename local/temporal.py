@@ -61,12 +61,19 @@ def program(name: str, environ: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def serve(
-    home: Path, environ: Mapping[str, str], *, port: int = 0, page_port: int = 0, has_page: bool = True
+def serve(  # noqa: PLR0913 - where it lives, where it listens, and how it is tuned
+    home: Path,
+    environ: Mapping[str, str],
+    *,
+    port: int = 0,
+    page_port: int = 0,
+    has_page: bool = True,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Temporal]:
     """A Temporal for as long as the context lasts: the configured one, or our own, its state below `home`.
 
-    Enter it from the main thread. A port of 0 means any free one.
+    Enter it from the main thread. A port of 0 means any free one. `settings` are dynamic ones of the server, by
+    name, each value as JSON.
     """
     if any(environ.get(name) for name in _OWN_SERVER):
         yield Temporal(environ.get("TEMPORAL_ADDRESS", "the configured Temporal"))
@@ -81,6 +88,7 @@ def serve(
         options = [
             *(word for pair in ports.items() for word in map(str, pair)),
             *(showing if has_page else ["--headless"]),
+            *(word for pair in (settings or {}).items() for word in ("--dynamic-config-value", "=".join(pair))),
         ]
         child = _start(program("temporal", environ), options, folder, log)
         stack.callback(child.stop)
