@@ -61,7 +61,7 @@ def program(name: str, environ: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def serve(  # noqa: PLR0913 - where it lives, where it listens, and how it is tuned
+def serve(
     home: Path,
     environ: Mapping[str, str],
     *,
