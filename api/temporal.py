@@ -45,7 +45,8 @@ class Temporal:
             async with asyncio.timeout(CALL_SECONDS):
                 handle = (await self.client()).get_workflow_handle(workflow_id)
                 return str(await handle.execute_update(name, order, id=request_id))
-        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+        except (TimeoutError, RuntimeError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            # RuntimeError is what a lazy client raises when it cannot connect.
             raise Refused(_AWAY) from error
         except RPCError as error:
             raise Refused(NOT_RUNNING if error.status is RPCStatusCode.NOT_FOUND else _AWAY) from error

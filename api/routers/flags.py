@@ -1,6 +1,7 @@
 """Flags: listed, read, and set by a person."""
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from fastapi import Header, Path, Response
@@ -17,6 +18,8 @@ from crossfade.flags import MOST_OVERRIDES, AttributeCondition, Conditions, Flag
 from crossfade.percentages import ZERO, json_number, percentage
 from crossfade.states import Variant
 from store import control, flags, runs
+from store.engine import AsyncConnection
+from store.run_rows import ADVANCING
 from workflows.messages import SetPercentage, rollout_id
 
 router = resource("flags")
@@ -160,26 +163,50 @@ async def _steer(order: _Order) -> Flag:
     """Hold a live run at another percentage: down at once, up through its workflow."""
     environment = order.by.environment
     async with order.the.database.transaction() as connection:
-        await control.lock(connection, environment)
+        state = await control.lock(connection, environment)
         flag = await flags.get(connection, environment=environment, name=order.name)
         _refuse_steering(flag, order)
-        target = order.body.change().percentage
-        target = flag.percentage if target is None else target
-        if not order.body.enabled or target <= flag.served_percentage:
-            await runs.lower(
-                connection,
-                environment=environment,
-                component=order.name,
-                percentage=target if order.body.enabled else ZERO,
-                enabled=order.body.enabled,
-                actor=order.by.actor,
-                reason=order.body.reason,
-            )
-            return await flags.get(connection, environment=environment, name=order.name)
+        target = _target(flag, order.body)
+        if target <= flag.served_percentage:
+            return await _lower(connection, order, target)
+        if state.is_stopped:
+            raise errors.Stopped
+        await _require_advancing(connection, order)
     message = SetPercentage(percentage=target, actor=order.by.actor, reason=order.body.reason)
     await order.the.temporal.update(rollout_id(environment, order.name), "set_percentage", message)
     async with order.the.database.transaction() as connection:
         return await flags.get(connection, environment=environment, name=order.name)
+
+
+def _target(flag: Flag, body: FlagBody) -> Decimal:
+    if not body.enabled:
+        return ZERO
+    target = body.change().percentage
+    return flag.percentage if target is None else target
+
+
+async def _lower(connection: AsyncConnection, order: _Order, target: Decimal) -> Flag:
+    await runs.lower(
+        connection,
+        environment=order.by.environment,
+        component=order.name,
+        percentage=target,
+        enabled=order.body.enabled,
+        actor=order.by.actor,
+        reason=order.body.reason,
+    )
+    return await flags.get(connection, environment=order.by.environment, name=order.name)
+
+
+async def _require_advancing(connection: AsyncConnection, order: _Order) -> None:
+    """Refuse to raise what is on its way back, before Temporal is asked.
+
+    Raises:
+        Fenced: The run rolls back or stops.
+    """
+    run = await runs.latest(connection, environment=order.by.environment, component=order.name)
+    if run is None or run.state not in ADVANCING:
+        raise errors.Fenced
 
 
 def _refuse_steering(flag: Flag, order: _Order) -> None:

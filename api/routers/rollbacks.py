@@ -13,7 +13,8 @@ from api.route import needs, resource
 from api.services import By, The
 from api.shown import shown
 from crossfade.states import RollbackTrigger
-from store import rollbacks
+from store import components, flags, rollbacks
+from store.engine import AsyncConnection
 
 router = resource("rollbacks")
 
@@ -29,7 +30,7 @@ class RollbackBody(Body):
     "/rollback/{component}",
     summary="Roll a component back",
     status_code=202,
-    responses={200: {"description": "With dryRun: what would be done."}, **documented({409})},
+    responses={200: {"description": "With dryRun: what would be done."}, **documented({404, 409})},
     openapi_extra=needs(Scope.OPERATE),
 )
 async def roll_back(
@@ -50,6 +51,7 @@ async def roll_back(
         response.status_code = 200
         return await _rehearse(component, the, by)
     async with the.database.transaction() as connection:
+        await _require_known(connection, by, component)
         rollback = await rollbacks.begin(
             connection,
             environment=by.environment,
@@ -86,6 +88,7 @@ async def get_rollback(rollback_id: UUID, the: The, by: By) -> dict[str, object]
 
 async def _rehearse(component: str, the: The, by: By) -> dict[str, object]:
     async with the.database.transaction() as connection:
+        await _require_known(connection, by, component)
         target = await rollbacks.preview(connection, environment=by.environment, component=component)
     return {
         "dryRun": True,
@@ -93,3 +96,13 @@ async def _rehearse(component: str, the: The, by: By) -> dict[str, object]:
         "fromPercentage": shown(target.flag.served_percentage),
         "steps": target.steps,
     }
+
+
+async def _require_known(connection: AsyncConnection, by: By, name: str) -> None:
+    """Tell a name that nothing has from a component on legacy.
+
+    Raises:
+        UnknownComponent: Neither a flag nor a component has it.
+    """
+    if await flags.find(connection, environment=by.environment, name=name) is None:
+        await components.latest(connection, environment=by.environment, name=name)
