@@ -19,7 +19,8 @@ from examples.airports.serving import CANDIDATE, LEGACY, Serving
 
 MOVED = 4001
 LARGEST_MESSAGE = 16_384
-_NORMAL_CLOSES = frozenset({1000, 1001, 1005, 1012, MOVED})
+# uvicorn says 1005 (no code) for a connection that broke, too; who closes in good order says 1000 or goes away (1001).
+_NORMAL_CLOSES = frozenset({1000, 1001, 1012, MOVED})
 _NORMAL_REASONS = frozenset({"client disconnect", "server disconnect", "client namespace disconnect"})
 
 
@@ -44,6 +45,7 @@ class Sockets:
         )
         self.server.on("connect", self._opened)
         self.server.on("lookup", self._asked)
+        self.server.on("leave", self._leaving)
         self.server.on("disconnect", self._closed)
         self.application = socketio.ASGIApp(self.server, socketio_path="/live/socket.io")
 
@@ -79,6 +81,11 @@ class Sockets:
 
     async def _asked(self, sid: str, event: object) -> Mapping[str, object]:
         return await self._answer(self._lines[sid], json.dumps(event))
+
+    async def _leaving(self, sid: str) -> Mapping[str, object]:
+        # python-socketio's client may close its transport before its good-bye is sent, so ours says it beforehand.
+        self._lines[sid].connection.close()
+        return {}
 
     async def _closed(self, sid: str, reason: str) -> None:
         if line := self._lines.pop(sid, None):

@@ -14,6 +14,7 @@ from examples.airports.traffic.target import GONE, Target
 
 MESSAGES_A_SECOND = 4.0
 _SECONDS_OPEN = (3.0, 6.0)
+_RETRY_SECONDS = 0.25
 _BROKEN = (*GONE, SocketIOError, Moved)
 
 
@@ -51,7 +52,9 @@ class Callers:
     async def _call_on(self, place: int) -> None:
         person = self._questions.person()
         while self._goes_on(place):
-            await self._target.there()
+            if not self._target.is_there:
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
             try:
                 line = await open_line(self._target, person)
             except Moved:

@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 MOST_OPEN = 200
 _AIM_SECONDS = 1.0
+_RETRY_SECONDS = 0.25
 
 
 class Generator:
@@ -47,11 +48,10 @@ class Generator:
         while True:
             try:
                 self._shares = shares(await self._target.ramping())
+                self._callers.aim(self._rate * self._shares[LIVE])
             except GONE:
                 self._target.lost()
-                await self._target.there()
-            self._callers.aim(self._rate * self._shares[LIVE])
-            await asyncio.sleep(_AIM_SECONDS)
+            await asyncio.sleep(_AIM_SECONDS if self._target.is_there else _RETRY_SECONDS)
 
     async def _ask(self) -> None:
         clock = asyncio.get_running_loop().time

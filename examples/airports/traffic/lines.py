@@ -54,8 +54,11 @@ class SocketIoLine:
         return _told(await self._client.call("lookup", json.loads(message), timeout=ANSWER_SECONDS))
 
     async def close(self) -> None:
-        """Say good-bye."""
-        await self._client.disconnect()
+        """Say good-bye, and leave once it has been heard."""
+        try:
+            await self._client.call("leave", timeout=ANSWER_SECONDS)
+        finally:
+            await self._client.disconnect()
 
 
 async def open_line(target: Target, person: str) -> Line:

@@ -10,7 +10,6 @@ from examples.airports.traffic.questions import Question
 
 # Longer than any answer takes, so that what the application counted is counted here.
 ANSWER_SECONDS = 30.0
-_RETRY_SECONDS = 0.25
 GONE = (aiohttp.ClientError, TimeoutError, OSError)
 
 
@@ -23,20 +22,17 @@ class Target:
         self.counts = counts
         self._is_there = asyncio.Event()
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it answered the last time."""
+        return self._is_there.is_set()
+
     async def there(self) -> None:
-        """Return once the application answers."""
-        while not self._is_there.is_set():
-            try:
-                async with self.session.get(f"{self.url}/healthz") as answer:
-                    if answer.ok:
-                        self._is_there.set()
-                        return
-            except GONE:
-                pass
-            await asyncio.sleep(_RETRY_SECONDS)
+        """Return once the application answers; `ramping` finds that out."""
+        await self._is_there.wait()
 
     def lost(self) -> None:
-        """The application did not answer; ask whether it is there before going on."""
+        """The application did not answer."""
         self._is_there.clear()
 
     async def ask(self, question: Question, person: str) -> None:
@@ -55,7 +51,9 @@ class Target:
     async def ramping(self) -> Collection[str]:
         """The components with a live run."""
         async with self.session.get(f"{self.url}/flags") as answer:
-            return {flag["name"] for flag in (await answer.json())["flags"] if flag["isLive"]}
+            flags = (await answer.json())["flags"]
+        self._is_there.set()
+        return {flag["name"] for flag in flags if flag["isLive"]}
 
     async def live_variant(self, person: str) -> str:
         """The variant that this person's connection should have."""
