@@ -125,7 +125,9 @@ async def follow(connection: AsyncConnection, run: Run, *, actor: str, reason: s
     if run.migration_id is None:
         return
     component = await get(connection, migration_id=run.migration_id, name=run.component)
-    changed = replace(component, status=FOLLOWS[run.state], run_id=run.id)
+    status = FOLLOWS[run.state]
+    waiting_for = component.waiting_for if status is component.status else None
+    changed = replace(component, status=status, run_id=run.id, waiting_for=waiting_for)
     await write(connection, component, changed, actor=actor, reason=reason)
 
 

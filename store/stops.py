@@ -153,13 +153,9 @@ async def close_flags(connection: AsyncConnection, order: Order, parts: Sequence
     names = {part.name for part in parts} - await others(connection, order)
     existing = await flags.all(connection, order.environment)
     chosen = [flag for flag in existing if order.migration_id is None or flag.name in names]
-    closed = [(flag, closing(flag, order.epoch)) for flag in chosen]
-    open_still = [after for before, after in closed if replace(before, epoch=order.epoch) != after]
-    entries = [
-        replace(entry(order, action="stop", after={}), kind="flag", key=flag.name, before=None, after=None)
-        for flag in open_still
-    ]
-    await flags.publish_all(connection, [*zip(open_still, entries, strict=True)])
+    flag_entry = replace(entry(order, action="stop", after={}), kind="flag", after=None)
+    changes = [(closing(flag, order.epoch), replace(flag_entry, key=flag.name)) for flag in chosen]
+    await flags.publish_all(connection, changes)
     return tuple(flag.name for flag in chosen)
 
 

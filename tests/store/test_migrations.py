@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crossfade.errors import ComponentIsLive, Fenced, MigrationIsLive, UnknownComponent, UnknownMigration
 from crossfade.states import ComponentStatus, MigrationStatus, PhaseStatus
-from store import audit, components, flags, migrations, outbox, phases
+from store import audit, components, flags, migrations, outbox, phases, runs
 from store.flags import Change
 from store.identifiers import uuid7
 from store.migrations import Migration
@@ -144,6 +144,14 @@ async def test_what_a_component_waits_for_is_no_change_of_state(connection: Asyn
     part = await components.get(connection, migration_id=migration.id, name="search")
     assert part.waiting_for == "412 of 500 requests"
     assert await audit.find_all(connection, environment=ENVIRONMENT) == before
+
+
+async def test_a_component_whose_run_has_moved_on_no_longer_waits(connection: AsyncConnection) -> None:
+    migration = await started_migration(connection)
+    run = await served_run(connection, percentage=100, migration_id=migration.id)
+    await components.note(connection, migration_id=migration.id, name="search", waiting_for="10 s of hold")
+    await runs.complete(connection, run_id=run.id, epoch=run.epoch, actor="crossfade", effect=effect())
+    assert (await components.get(connection, migration_id=migration.id, name="search")).waiting_for is None
 
 
 async def test_a_component_follows_its_run_from_ramp_to_completion(connection: AsyncConnection) -> None:
