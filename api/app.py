@@ -69,9 +69,9 @@ def create_app(settings: Settings) -> FastAPI:
 def _openapi(app: FastAPI) -> dict[str, object]:
     if not app.openapi_schema:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-        components_ = document.setdefault("components", {})
-        components_.setdefault("schemas", {})["Problem"] = SCHEMA
-        components_["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        parts = document.setdefault("components", {})
+        parts.setdefault("schemas", {}).update({**metrics.SCHEMAS, "Problem": SCHEMA})
+        parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         app.openapi_schema = document
     return app.openapi_schema
 

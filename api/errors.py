@@ -22,8 +22,8 @@ from crossfade import errors
 class Answer:
     """What an error of the domain becomes: its status, and what the caller can do.
 
-    `names` is the extension member that carries the error's detail; only details that the server drew itself
-    (ids) have one, since an answer never repeats what was sent.
+    `names` is the extension member that carries the error's detail; only details that are names and ids of what the
+    server holds have one, since an answer never repeats what was sent.
     """
 
     status: int
@@ -44,7 +44,7 @@ TABLE: Mapping[type[errors.CrossfadeError], Answer] = {
     errors.UnknownRollback: Answer(404, "GET /api/migration/rollbacks lists the rollbacks."),
     errors.UnknownValidation: Answer(404, "GET /api/migration/validations lists the validations."),
     errors.MigrationIsLive: Answer(409, "Wait for it to end, or abort it.", names="migrationId"),
-    errors.ComponentIsLive: Answer(409, "Wait for its run to end, or roll it back.", names="runId"),
+    errors.ComponentIsLive: Answer(409, "Wait for its run to end, or roll it back.", names="component"),
     errors.NothingToRollBack: Answer(409, "It serves legacy to everybody already."),
     errors.Stopped: Answer(409, "A stop is in force. Lowering is still allowed; raising needs its release."),
     errors.Fenced: Answer(409, "Something newer has happened. Read the component again and decide anew."),

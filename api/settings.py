@@ -19,7 +19,7 @@ class InvalidSettings(ValueError):
 class Settings:
     """One API process: its database, its environment, the tokens that it makes sure of, the plans that ship with it."""
 
-    database_url: str
+    database_url: str = field(repr=False)
     environment: str = "production"
     admin_token: str | None = field(default=None, repr=False)
     sdk_token: str | None = field(default=None, repr=False)
@@ -27,6 +27,8 @@ class Settings:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
+        if not self.database_url:
+            raise InvalidSettings("DATABASE_URL is not set.")
         if not _ENVIRONMENT.fullmatch(self.environment):
             raise InvalidSettings("CROSSFADE_ENVIRONMENT is not a name of lower-case letters, digits, '.', '_', '-'.")
         for variable, token in (("CROSSFADE_ADMIN_TOKEN", self.admin_token), ("CROSSFADE_SDK_TOKEN", self.sdk_token)):
