@@ -15,6 +15,7 @@ import store.control
 import store.flags
 import store.inter_phase
 import store.recent
+import store.runs
 import store.validations
 from activities.refusals import final
 from activities.rollouts import ACTOR, RunRef
@@ -164,8 +165,13 @@ class ValidationActivities:
     async def _component_healthy(self, order: InterPhase, component: str) -> Check:
         async with self.engine.begin() as connection:
             flag = await store.flags.get(connection, environment=order.environment, name=component)
+            run = await store.runs.latest(connection, environment=order.environment, component=component)
             health = await store.recent.recent(
-                connection, environment=order.environment, component=component, variant=Variant.CANDIDATE
+                connection,
+                environment=order.environment,
+                component=component,
+                variant=Variant.CANDIDATE,
+                since_run=run.id if run else None,  # what an earlier attempt did wrong is not this one's
             )
         bound = float(lower_bound(health.errors, health.requests, alpha=ALPHA)[0]) if health.requests else 0.0
         sentence = (

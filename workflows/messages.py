@@ -194,8 +194,10 @@ class RolloutState:
     Attributes:
         step: the step that is served, 1-based; 0 before the first.
         sequence: number of effects so far, part of their idempotency keys.
+        resuming: an order to resume that is not carried out yet.
+        refusals: how often in a row the next step was refused for want of a fresh passing reading.
         hold_served: hold time already served at this step, without pauses and silence.
-        pace_since: when the hold clock was last read; None until the clients have confirmed the step.
+        clock_read_at: when the hold clock was last read; None while it stands still.
     """
 
     run_id: str = ""
@@ -211,6 +213,8 @@ class RolloutState:
     paused: bool = False
     held: bool = False
     promoted: bool = False
+    resuming: Control | None = None
+    refusals: int = 0
     validation: Gate = Gate.NOT_NEEDED
     validation_reason: str = ""
     validation_evidence: dict[str, JsonValue] = field(default_factory=dict)

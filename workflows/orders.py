@@ -40,7 +40,6 @@ class RolloutOrders:
         self.state = order.state or RolloutState(paused=order.paused)
         self.version = 0
         self.told: tuple[ComponentStatus, str] | None = None
-        self.resuming: Control | None = None
         self.writing = asyncio.Lock()
 
     @workflow.signal
@@ -54,7 +53,7 @@ class RolloutOrders:
         """Go on: after a pause where it stood, after a percentage by hand from the last step at or below it."""
         self._remember(f"resumed by {order.actor}: {order.reason}")
         self.state.paused = False
-        self.resuming = order
+        self.state.resuming = order
 
     @workflow.signal
     def roll_back(self, order: RollBack) -> None:

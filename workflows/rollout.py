@@ -5,6 +5,7 @@ goes through `_until` or `_hold`, and every one of them ends when a stop, a roll
 """
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -24,7 +25,8 @@ from workflows.orders import FULL
 from workflows.way_back import WayBack
 
 T = TypeVar("T")
-RECHECK = timedelta(seconds=2)  # how soon a refused advance is tried again
+RECHECK = timedelta(seconds=1)  # how soon a refused advance is tried again; twice as late each time
+SLOWEST_RECHECK = timedelta(seconds=30)
 
 
 class Interrupted(Exception):
@@ -81,8 +83,8 @@ class Rollout(WayBack):
             version = self.version
             self._read_clock()
             try:
-                if self.resuming is not None:
-                    await self._resume()
+                if self.state.resuming is not None:
+                    await self._unless_refused(self._resume())
                     continue
                 decision = decide(seen.situation(self.plan, self.state, workflow.now()))
                 if decision.act in {Act.STOP, Act.ROLL_BACK}:
@@ -102,7 +104,7 @@ class Rollout(WayBack):
             case Act.VALIDATE:
                 await self._validate()
             case Act.ADVANCE:
-                return await self._advance()
+                return await self._unless_refused(self._advance())
             case _:
                 await self._hold(decision, version)
         return None
@@ -164,13 +166,18 @@ class Rollout(WayBack):
         self.state.validation = Gate.PASSED
 
     async def _advance(self) -> RolloutResult | None:
+        async with self.writing:
+            if self._interrupted or self.state.held:
+                return None
+            return await self._next()
+
+    async def _unless_refused(self, move: Awaitable[RolloutResult | None]) -> RolloutResult | None:
         try:
-            async with self.writing:
-                if self._interrupted or self.state.held:
-                    return None
-                return await self._next()
+            return await move
         except ActivityError as error:
-            await self._refused(refusal(error), error)
+            if refusal(error) is None:
+                raise
+        await self._refused()
         return None
 
     async def _next(self) -> RolloutResult | None:
@@ -226,15 +233,15 @@ class Rollout(WayBack):
         )
         self.state.confirmed = True
 
-    async def _resume(self) -> None:
+    async def _resume(self) -> RolloutResult | None:
         """Validate and ask again; after a percentage by hand, re-enter the ramp."""
-        order = self.resuming
+        order = self.state.resuming
         assert order is not None
-        self.resuming = None
+        self.state.resuming = None
         self.state.approval_asked_at = None
         self.state.validation = seen.first_gate(self.plan, self.state)
         if not self.state.held:
-            return
+            return None
         async with self.writing:
             step = seen.entry_step(self.plan, self.state)
             percentage = self.plan.steps[step - 1].percentage if step else Decimal(0)
@@ -249,22 +256,27 @@ class Rollout(WayBack):
             self.state.held = False
             self._enter(step, published.percentage)
         await self._confirm(published)
+        return None
 
-    async def _refused(self, name: str | None, error: ActivityError) -> None:
-        """A write was refused: find out why, and wait a moment before the next try."""
-        if name is None:
-            raise error
+    async def _refused(self) -> None:
+        """A write was refused: find out why, and wait for news, or a moment, before the next try."""
         view = await self._until(
             workflow.start_activity_method(RolloutActivities.look, self._run(), summary="look again", **WRITE)
         )
         if view.state is RunState.HELD:
             self.state.held, self.state.percentage = True, view.percentage
-        elif view.rollback_id is not None:
+            return
+        if view.rollback_id is not None:
             self.state.rollback = RollBack(rollback_id=view.rollback_id, reason=view.reason)
+            return
         version = self.version
-        self.state.waits_for = "fresh passing readings from the monitor"
+        await self._tell(Decision(Act.HOLD, "readings", "fresh passing readings of its guardrails"))
+        pause = min(RECHECK * 2**self.state.refusals, SLOWEST_RECHECK)
+        self.state.refusals = min(self.state.refusals + 1, 10)
         try:
-            await workflow.wait_condition(lambda: version != self.version, timeout=RECHECK)
+            await workflow.wait_condition(
+                lambda: version != self.version, timeout=pause, timeout_summary="waits for fresh passing readings"
+            )
         except TimeoutError:
             return
 
@@ -282,6 +294,7 @@ class Rollout(WayBack):
         """Begin a step: all its gates start anew."""
         self.state.step, self.state.percentage = step, percentage
         self.state.baking = self.state.promoted = False
+        self.state.refusals = 0
         self.state.confirmed = step == 0
         self.state.hold_served, self.state.clock_read_at = timedelta(0), None
         self.state.approvals, self.state.approval_asked_at = [], None

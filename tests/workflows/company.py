@@ -1,0 +1,50 @@
+"""The real worker and relay that workflow tests share, and the environments that they play in."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+
+from temporalio.service import RPCError
+
+import worker
+from store.engine import create_engine
+from tests.workflows.stage import Company, Stage
+from workflows.client import connect
+from workflows.messages import monitor_id
+from workflows.outbox import relay
+
+__all__ = ["Company", "company_at", "stage_of"]
+
+TASK_QUEUE = "workflow-tests"
+
+
+@asynccontextmanager
+async def company_at(database_url: str, temporal: str) -> AsyncIterator[Company]:
+    """A worker on this database and this Temporal."""
+    client = await connect({"TEMPORAL_ADDRESS": temporal, "TEMPORAL_CONFIG_FILE": os.devnull}, lazy=False)
+    engine = create_engine(database_url)
+    stop = asyncio.Event()
+    company = Company(engine=engine, client=client)
+    built = worker.build(client, engine, company.targets, task_queue=TASK_QUEUE, grace=timedelta(0))
+    async with built, asyncio.TaskGroup() as tasks:
+        tasks.create_task(relay(engine, client, stop, task_queue=TASK_QUEUE))
+        yield company
+        stop.set()
+    await engine.dispose()
+
+
+@asynccontextmanager
+async def stage_of(company: Company, environment: str) -> AsyncIterator[Stage]:
+    """An environment with its monitor and its traffic; `Stage` plays the API and the SDK by the store's functions."""
+    stage = Stage(company, environment=environment)
+    await worker.watch(company.client, environment, task_queue=TASK_QUEUE)
+    traffic = asyncio.create_task(stage.traffic.flow())
+    yield stage
+    traffic.cancel()
+    with suppress(asyncio.CancelledError):
+        await traffic
+    for workflow in (monitor_id(environment), stage.migration().id):
+        with suppress(RPCError):
+            await company.client.get_workflow_handle(workflow).terminate()
