@@ -1,8 +1,12 @@
 """`python -m api --port N`: one API process on 127.0.0.1, configured by the environment."""
 
 import argparse
+import logging
 import os
+import signal
 import sys
+from types import FrameType
+from typing import NoReturn
 
 import uvicorn
 
@@ -12,17 +16,15 @@ from api.settings import InvalidSettings, Settings
 GRACE_SECONDS = 5
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Serve until SIGTERM or Ctrl-C; requests in flight have five seconds to end."""
-    parser = argparse.ArgumentParser(prog="python -m api", description="Serve the REST API of Crossfade.")
-    parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument("--host", default="127.0.0.1")
-    options = parser.parse_args()
+    options = _options()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         app = create_app(Settings.from_environ(os.environ))
     except InvalidSettings as error:
         sys.exit(f"api: {error}")
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=options.host,
         port=options.port,
@@ -30,6 +32,37 @@ def main() -> None:
         server_header=False,
         access_log=False,
     )
+    _leave(_serve(uvicorn.Server(config)))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m api", description="Serve the REST API of Crossfade.")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--host", default="127.0.0.1")
+    return parser.parse_args()
+
+
+def _serve(server: uvicorn.Server) -> int:
+    # uvicorn raises the signal that ended it once more when it is done: by default that would be no clean exit.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _exit)
+    try:
+        server.run()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0 if server.started else 1
+
+
+def _exit(_number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(0)
+
+
+def _leave(code: int) -> NoReturn:
+    """End at once: an interpreter that ends with a Temporal client in it aborts now and then (sdk-python issue 300)."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from store import tokens
 # Within the lease of a replica, so that a revoked token ends no later than a stop takes hold.
 REMEMBERED_SECONDS = 2.0
 MOST_REMEMBERED = 10_000
+LOOK_UP_SECONDS = 2.0
 _TOKEN = re.compile(r"cf_[a-z]+_[A-Za-z0-9]{1,64}_[A-Za-z0-9_-]{32,128}")
 
 
@@ -66,7 +67,7 @@ class Authenticator:
         return caller
 
     async def _read(self, token: str) -> Caller | None:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(LOOK_UP_SECONDS) as connection:
             found = await tokens.authenticate(connection, token)
         if found is None:
             return None

@@ -1,0 +1,157 @@
+"""Postgres dies, freezes and comes back under a running API."""
+
+import asyncio
+import os
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.settings import Settings
+from local.home import remove
+from local.postgres import Postgres, serve
+from tests.api.conftest import ADMIN, NO_TEMPORAL, SDK, calling, running
+from tests.conftest import _migrate
+
+HEALTH = "/api/migration/health"
+FLAG = "/api/migration/feature-flags/search"
+CONFIRMATION = {"clientId": "x", "revision": 0, "epoch": 0}
+PATIENCE = 20.0
+
+
+class Server:
+    """A Postgres that a test may kill and start again."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._stack = ExitStack()
+        self._postgres: Postgres | None = None
+
+    def start(self) -> str:
+        environ = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        self._postgres = self._stack.enter_context(serve(self._home, environ))
+        return self._postgres.url
+
+    @property
+    def pid(self) -> int:
+        assert self._postgres is not None
+        assert self._postgres.child is not None
+        return self._postgres.child.pid
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        self._stack.close()
+
+    def close(self) -> None:
+        self._stack.close()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        family = [self.pid, *children(self.pid)]
+        for pid in family:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in family:
+                os.kill(pid, signal.SIGCONT)
+
+
+def children(parent: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            _, _, rest = stat.read_text().rpartition(") ")
+        except OSError:
+            continue
+        if int(rest.split()[1]) == parent:
+            found.append(int(stat.parent.name))
+    return found
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    home = Path(tempfile.mkdtemp(prefix="cf-outage-", dir="/tmp"))
+    home.chmod(0o755)
+    server = Server(home)
+    yield server
+    server.close()
+    remove(home)
+
+
+@asynccontextmanager
+async def an_api(url: str) -> AsyncIterator[FastAPI]:
+    settings = Settings(database_url=url, admin_token=ADMIN, sdk_token=SDK, environ=NO_TEMPORAL)
+    async with running(settings) as app:
+        yield app
+
+
+async def until(client: httpx.AsyncClient, *, database_is_healthy: bool) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while (await client.get(HEALTH)).json()["dependencies"]["database"]["healthy"] is not database_is_healthy:
+            continue
+
+
+async def renewed(sdk: httpx.AsyncClient) -> bool:
+    """Whether a client that confirms is given validity again."""
+    answer = await sdk.post("/api/migration/sdk/confirmations", json=CONFIRMATION)
+    return answer.is_success and answer.json()["validFor"] > 0
+
+
+async def test_a_killed_postgres_is_503_and_its_return_is_noticed_without_a_restart(server: Server) -> None:
+    url = server.start()
+    _migrate(url)
+    async with an_api(url) as app, calling(app, ADMIN) as admin:
+        made = await admin.put(FLAG, json={"enabled": True, "rolloutPercentage": 30})
+        server.kill()
+        await until(admin, database_is_healthy=False)
+        down = await admin.put(FLAG, json={"enabled": True, "rolloutPercentage": 40})
+        server.start()
+        await until(admin, database_is_healthy=True)
+        up = await admin.put(FLAG, json={"enabled": True, "rolloutPercentage": 50})
+        async with asyncio.timeout(PATIENCE):
+            await app.state.services.replica.reached(up.json()["revision"])
+            while not await renewed(admin):
+                continue
+
+    assert (made.status_code, down.status_code, up.status_code) == (201, 503, 200)
+    assert down.json()["type"] == "urn:crossfade:problem:database-unavailable"
+    assert down.headers["retry-after"] == "1"
+
+
+async def test_a_frozen_postgres_ends_in_503_and_renews_nobody(server: Server) -> None:
+    url = server.start()
+    _migrate(url)
+    async with an_api(url) as app, calling(app, SDK) as sdk, calling(app, ADMIN) as admin:
+        await app.state.services.replica.reached(0)
+        with server.frozen():
+            async with asyncio.timeout(PATIENCE):
+                stuck = await admin.put(FLAG, json={"enabled": True, "rolloutPercentage": 30})
+            health = (await admin.get(HEALTH)).json()
+            assert app.state.services.replica.served().valid_for == 0
+        await until(admin, database_is_healthy=True)
+        async with asyncio.timeout(PATIENCE):
+            while not await renewed(sdk):
+                continue
+
+    assert stuck.status_code == 503
+    assert not health["dependencies"]["flags"]["healthy"]
+
+
+async def test_an_api_that_starts_before_postgres_serves_once_it_is_there(server: Server) -> None:
+    url = server.start()
+    _migrate(url)
+    server.kill()
+    async with an_api(url) as app, calling(app, ADMIN) as admin:
+        early = await admin.get(FLAG)
+        server.start()
+        async with asyncio.timeout(PATIENCE):
+            while (late := await admin.get(FLAG)).status_code == 503:
+                continue
+
+    assert (early.status_code, late.status_code) == (503, 404)
