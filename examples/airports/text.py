@@ -1,8 +1,10 @@
 """Text as people type it, made comparable."""
 
+import re
 import unicodedata
 
 _SPELT_OUT = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "ð": "d", "þ": "th", "ł": "l", "đ": "d"})
+_NOT_A_WORD = re.compile(r"[\W_]+")
 _KIND_WORDS = frozenset(
     {"aerodrome", "aerodromo", "aeroport", "aeroporto", "aeropuerto", "air", "airfield", "airport", "airstrip", "base"}
     | {"domestic", "field", "flughafen", "heliport", "international", "intl", "municipal", "regional", "strip"}
@@ -11,13 +13,15 @@ _KIND_WORDS = frozenset(
 
 def fold(text: str) -> str:
     """Lower-case text without accents; punctuation stays."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.lower().translate(_SPELT_OUT))
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
 def words(text: str) -> str:
     """Only letters and digits in words parted by one blank."""
-    return " ".join("".join(character if character.isalnum() else " " for character in text).split())
+    return _NOT_A_WORD.sub(" ", text).strip()
 
 
 def essence(text: str) -> str:
