@@ -27,6 +27,15 @@ COMPONENT_ROUTES = {
     "/distance": errors_problem_details.NAME,
     "/nearby": repository_direct_orm.NAME,
 }
+EXAMPLES = (
+    "/airports?country=DE&prefix=Frank",
+    "/search?q=san+fransisco",
+    "/distance?from=FRA&to=QQQ",
+    "/nearby?city=Zurich&country=CH",
+    "/flags",
+    "/faults",
+    "/selfcheck",
+)
 
 
 class FaultChange(BaseModel):
@@ -75,6 +84,10 @@ def _asking(serving: Serving, name: str) -> Callable[[Request], Awaitable[Respon
 def operating_routes(parts: Parts) -> APIRouter:
     """Health, self-check, flags and faults."""
     router = APIRouter(tags=["operating"])
+
+    @router.get("/")
+    async def start() -> dict[str, object]:
+        return {"airports": len(parts.directory.airports), "try": EXAMPLES}
 
     @router.get("/healthz")
     async def healthz() -> dict[str, object]:

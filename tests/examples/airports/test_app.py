@@ -42,6 +42,11 @@ async def test_every_answer_names_its_variant_and_revision(app: httpx.AsyncClien
         assert (answer.headers["X-Revision"], answer.headers["X-Failed"]) == ("7", "0")
 
 
+async def test_the_addresses_that_it_suggests_answer(app: httpx.AsyncClient) -> None:
+    suggested = (await app.get("/")).json()["try"]
+    assert {(await app.get(address)).status_code for address in suggested} == {200, 404}
+
+
 async def test_hostile_questions_are_answered(app: httpx.AsyncClient) -> None:
     asked = [(path, name, hostile) for path, params in KNOWN.items() for name in params for hostile in HOSTILE]
     for path, name, hostile in asked:
