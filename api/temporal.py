@@ -83,13 +83,13 @@ _AWAY = Problem(
 NOT_RUNNING = Problem(
     status=409,
     kind="not-running",
-    title="The component has no running rollout.",
-    detail="Start its migration, or retry the component, first.",
+    title="Nothing runs that could take this order.",
+    detail="The component's rollout, or its phase, has not begun or has ended; GET the component says which.",
 )
 _NOT_WAITING = Problem(
     status=409,
     kind="not-waiting",
-    title="The rollout does not wait for this now.",
+    title="The component does not wait for this now.",
     detail="GET the component: `waitingFor` says what it waits for, `status` whether it is held or paused.",
 )
 _NO: Mapping[str, Problem] = {
@@ -97,7 +97,19 @@ _NO: Mapping[str, Problem] = {
     "ReasonRequired": Problem(
         status=422,
         kind="reason-required",
-        title="This approval needs a reason.",
+        title="This order needs a reason.",
         detail="Send it as `reason`.",
+    ),
+    "NoAttemptLeft": Problem(
+        status=409,
+        kind="no-attempt-left",
+        title="The component has used all its attempts.",
+        detail="Skip it, abort the migration, or start a new one whose plan allows more (`rollback.maxAttempts`).",
+    ),
+    "CoolingDown": Problem(
+        status=409,
+        kind="cooling-down",
+        title="The component cools down after its rollback.",
+        detail="Repeat the order when the plan's `rollback.cooldown` has passed since the rollback.",
     ),
 }

@@ -2,12 +2,11 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
-import asyncpg
 import httpx
 import pytest
 import uvicorn
@@ -55,31 +54,22 @@ async def listening(app: FastAPI) -> AsyncIterator[str]:
         await serving
 
 
-@pytest.fixture(scope="session")
-def api_database(postgres_url: str, template_database: str) -> Iterator[str]:
-    """A migrated database for all tests of this folder: the environments in it are separate."""
-    name = f"api_{uuid4().hex[:12]}"
-    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}"))
-    yield postgres_url.replace("/app?", f"/{name}?")
-    asyncio.run(_execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
-
-
 @pytest.fixture
 def environment() -> str:
     return f"test-{uuid4().hex[:12]}"
 
 
 @pytest.fixture
-async def engine(api_database: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(api_database)
+async def engine(committed_database: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(committed_database)
     yield engine
     await engine.dispose()
 
 
 @pytest.fixture
-def settings(api_database: str, environment: str) -> Settings:
+def settings(committed_database: str, environment: str) -> Settings:
     return Settings(
-        database_url=api_database,
+        database_url=committed_database,
         environment=environment,
         admin_token=ADMIN,
         sdk_token=SDK,
@@ -116,11 +106,3 @@ async def sdk(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 async def nobody(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     async with calling(app, None) as client:
         yield client
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -1,8 +1,10 @@
 import json
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
-from api.errors import TABLE, problem_of
+from api.errors import TABLE, problem_of, register
 from crossfade import errors
 from crossfade.errors import CrossfadeError
 
@@ -40,3 +42,20 @@ def test_a_plans_problems_are_listed_with_their_places() -> None:
 
     assert body["errors"] == [{"field": "phases[0].name", "message": "is not a name", "line": 3, "column": 7}]
     assert body["type"] == "urn:crossfade:problem:invalid-plan"
+
+
+async def test_a_defect_is_a_problem_that_says_nothing_more() -> None:
+    app = FastAPI()
+    register(app)
+
+    @app.get("/")
+    async def defect() -> None:
+        raise RuntimeError(SECRET)
+
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        answer = await client.get("/")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert answer.json()["type"] == "urn:crossfade:problem:internal-server-error"
+    assert SECRET not in answer.text

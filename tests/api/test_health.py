@@ -71,8 +71,10 @@ async def test_without_postgres_the_api_starts_says_so_and_refuses_the_rest(sett
     assert (flags.status_code, flags.json()["type"]) == (503, "urn:crossfade:problem:database-unavailable")
 
 
-async def test_with_everything_there_nothing_is_wrong(settings: Settings, temporal: str) -> None:
-    async with running(replace(settings, environ={"TEMPORAL_ADDRESS": temporal})) as app, calling(app, None) as client:
+async def test_with_everything_there_nothing_is_wrong(settings: Settings, database_url: str, temporal: str) -> None:
+    # A database of its own: the outbox of the shared one holds what other tests meant for no Temporal.
+    alone = replace(settings, database_url=database_url, environ={"TEMPORAL_ADDRESS": temporal})
+    async with running(alone) as app, calling(app, None) as client:
         async with asyncio.timeout(20):
             while not (answer := await client.get(HEALTH)).json()["healthy"]:
                 continue

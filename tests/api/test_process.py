@@ -68,9 +68,9 @@ def wait_until_it_answers(child: subprocess.Popen[str], address: str) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_on_loopback_and_ends_in_good_order(
-    api_database: str, environment: str, number: signal.Signals
+    committed_database: str, environment: str, number: signal.Signals
 ) -> None:
-    with process(api_database, environment) as (child, address):
+    with process(committed_database, environment) as (child, address):
         flags = httpx.get(f"{address}/api/migration/feature-flags", headers=bearer(ADMIN), timeout=10)
         child.send_signal(number)
         output, _ = child.communicate(timeout=20)
