@@ -7,6 +7,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
+import api.route
 from api.guard import DEFAULT_LIMIT, MEBIBYTE
 from tests.api.conftest import ADMIN, bearer
 
@@ -97,3 +98,16 @@ async def test_a_request_after_a_refused_one_is_served(client: httpx.AsyncClient
     await client.post(METRICS, content=b" " * (DEFAULT_LIMIT + 1))
 
     assert (await client.get("/api/migration/feature-flags")).status_code == 200
+
+
+async def test_a_body_that_never_ends_to_arrive_is_408(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api.route, "BODY_SECONDS", 0.1)
+    host, port = address.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST {METRICS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN}\r\nContent-Length: 10\r\n\r\n{{"
+    writer.write(head.encode())
+
+    status = await reader.readline()
+
+    writer.close()
+    assert status.split()[1] == b"408"

@@ -70,7 +70,6 @@ class Person:
             async with asyncio.timeout(PATIENCE):
                 while not (seen and holds(seen)):
                     seen = await self.component()
-                    await asyncio.sleep(0)
         except TimeoutError:
             raise AssertionError(seen) from None
         return seen
@@ -79,7 +78,7 @@ class Person:
         """The workflow has heard of the rollback that Postgres has known for a moment."""
         async with asyncio.timeout(PATIENCE):
             while (await self.client.get(f"{API}/phases")).json()["phases"][0]["status"] != "paused":
-                await asyncio.sleep(0)
+                continue
 
     async def order(self, name: str, body: object = None) -> httpx.Response:
         return await self.client.post(f"{API}/components/search/{name}", json=body)
