@@ -8,16 +8,19 @@ import sys
 from io import TextIOWrapper
 from types import FrameType
 
+import httpx
+
+from crossfade.errors import CrossfadeError
 from local import demo, home, postgres
 from local.children import die_with_parent
-from local.errors import StackError
 from local.fault import KINDS, Fault
 from local.guide import components_of_plan
 from local.locks import owned
 from local.services import ROOT, Ports, migrate
-from local.stack import serve, up
+from local.stack import serve_until_interrupted, up
 
 EXIT_REFUSED = 1
+EXIT_INTERRUPTED = 130
 
 
 def main() -> int:
@@ -32,8 +35,8 @@ def main() -> int:
     try:
         return int(arguments.run(arguments))
     except KeyboardInterrupt:
-        return 0
-    except StackError as error:
+        return EXIT_INTERRUPTED
+    except (CrossfadeError, httpx.HTTPError) as error:
         print(error, file=sys.stderr)
         return EXIT_REFUSED
 
@@ -42,7 +45,7 @@ def _up(arguments: argparse.Namespace) -> int:
     ports = Ports(api=arguments.api_port, app=arguments.app_port, page=arguments.temporal_page_port)
     with up(os.environ, ports=ports, say=_to_stderr) as stack:
         print(stack.to_json() if arguments.json else stack.describe(), flush=True)
-        serve(stack)
+        serve_until_interrupted(stack)
     return 0
 
 

@@ -12,7 +12,7 @@ from local.fault import Fault
 from local.guide import Ending, Guide
 from local.rest import Rest
 from local.screen import screen
-from local.stack import Stack, serve, up
+from local.stack import Stack, serve_until_interrupted, up
 from local.view import MigrationView
 
 _PATIENCE_SECONDS = 180.0
@@ -32,7 +32,7 @@ def run(environ: Mapping[str, str], options: Options) -> Ending:
         ending = _perform(stack, options)
         if not options.exits:
             print("Serving until Ctrl-C ...", flush=True)
-            serve(stack)
+            serve_until_interrupted(stack)
     return ending
 
 

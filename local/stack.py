@@ -5,7 +5,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -114,11 +114,12 @@ def up(
         yield running
 
 
-def serve(stack: Stack) -> None:
-    """See to the stack until somebody ends it."""
-    while True:
-        stack.check()
-        time.sleep(_CHECK_SECONDS)
+def serve_until_interrupted(stack: Stack) -> None:
+    """See to the stack until Ctrl-C."""
+    with suppress(KeyboardInterrupt):
+        while True:
+            stack.check()
+            time.sleep(_CHECK_SECONDS)
 
 
 def start(supervisor: Supervisor, wanted: Sequence[Service]) -> None:

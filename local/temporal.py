@@ -6,6 +6,7 @@ configuration, replaces it.
 
 import json
 import os
+import secrets
 import shutil
 import socket
 import sys
@@ -13,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -23,6 +24,7 @@ from local.errors import ChildDied, NoTemporal
 from local.locks import handed_over
 
 START_SECONDS = 60.0
+_PORTS = range(20_000, 32_000)
 SEARCH_ATTRIBUTES = {
     "MigrationEnvironment": "Keyword",
     "MigrationName": "Keyword",
@@ -97,12 +99,16 @@ def serve(
 
 
 def free_port(asked: int = 0) -> int:
-    """The port asked for, or one that was free a moment ago."""
-    if asked:
-        return asked
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """The port asked for, or one that was free a moment ago.
+
+    From below the range out of which the kernel serves outgoing connections, so that none takes it before its server.
+    """
+    while not asked:
+        chosen = _PORTS.start + secrets.randbelow(len(_PORTS))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", chosen))
+            asked = chosen
+    return asked
 
 
 def _start(temporal: str, options: list[str], folder: Path, log: IO[bytes]) -> Child:

@@ -70,7 +70,7 @@ def test_faults_are_taken_back_and_what_they_leave_is_cleared_away(folder: Path)
     wait_until(lambda: "migration demo #4: running" in new.text, seconds=180, what="no new migration has begun")
     wait_until(lambda: "ramping        0 %" in new.text, seconds=60, what="its first component does not begin at 0 %")
     new.process.terminate()
-    assert new.ended() == 0
+    assert new.ended() == 130
 
 
 def stack_pids(folder: Path) -> list[int]:
