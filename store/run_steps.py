@@ -133,12 +133,13 @@ async def resume(
 
 
 async def bake(connection: AsyncConnection, *, run_id: UUID, epoch: int, actor: str, effect: str) -> Run:
-    """Begins the watch after 100 %; raises Fenced."""
+    """Begins the watch after 100 %; raises Fenced, StaleReading."""
     environment = await environment_of(connection, run_id)
     await control.lock(connection, environment)
     if await audit.find(connection, environment=environment, effect=effect) is not None:
         return await run_rows.get(connection, run_id)
     run = await run_rows.lock_fenced(connection, run_id=run_id, epoch=epoch, states=RAMPING)
+    await require_fresh_reading(connection, run)
     baking = replace(run, state=RunState.BAKING)
     entry = run_rows.entry(run, action="run.bake", actor=actor, reason="", effect=effect)
     await run_rows.write(connection, run, baking, entry)
@@ -149,13 +150,17 @@ async def bake(connection: AsyncConnection, *, run_id: UUID, epoch: int, actor: 
 async def complete(
     connection: AsyncConnection, *, run_id: UUID, epoch: int, actor: str, effect: str, reason: str = ""
 ) -> Run:
-    """Ends a run that has ramped to its end and baked: its flag no longer depends on a lease; raises Fenced."""
+    """Ends a run that has ramped to its end and baked: its flag no longer depends on a lease.
+
+    Raises Fenced, StaleReading.
+    """
     environment = await environment_of(connection, run_id)
     state = await control.lock(connection, environment)
     if await audit.find(connection, environment=environment, effect=effect) is not None:
         return await run_rows.get(connection, run_id)
     states = frozenset({RunState.RAMPING, RunState.BAKING})
     run = await run_rows.lock_fenced(connection, run_id=run_id, epoch=epoch, states=states)
+    await require_fresh_reading(connection, run)
     write = Write(run=run, control=state, actor=actor, reason=reason, effect=effect)
     await publish(
         connection,
@@ -247,7 +252,7 @@ def refuse_bad(reading: Mapping[str, object], step: int) -> None:
     """Raises StaleReading unless a reading is of this step and good."""
     if reading.get("step") != step:
         raise StaleReading(f"judged at step {reading.get('step')}, not {step}")
-    if reading.get("verdict") in {Verdict.FAIL, Verdict.NO_DATA} or reading.get("no_data"):
+    if reading.get("verdict") != Verdict.PASS or reading.get("no_data"):
         raise StaleReading(f"the verdict is {reading.get('verdict')}")
     if reading.get("source_error"):
         raise StaleReading("a source of metrics fails")

@@ -74,6 +74,7 @@ async def served_run(connection: AsyncConnection, name: str = "search", percenta
 
 async def completed_run(connection: AsyncConnection, name: str = "search", **changes: Any) -> Run:
     run = await served_run(connection, name, percentage=100, **changes)
+    await judge(connection, run)
     return await runs.complete(connection, run_id=run.id, epoch=run.epoch, actor="crossfade", effect=effect())
 
 

@@ -18,6 +18,7 @@ from store import alerts, flags, monitors, rollbacks, runs
 from store.engine import create_engine
 from store.rollbacks import Rollback
 from store.tables import outbox, run_readings
+from tests.builders import judge
 from tests.judging import alert, guardrail
 from tests.metering import batch, begun, ingest, stepped, summary, times
 
@@ -147,7 +148,9 @@ async def test_a_run_that_is_held_or_bakes_is_judged_too(
                 effect="by hand",
             )
         else:
+            await judge(connection, run)
             await runs.bake(connection, run_id=run.id, epoch=run.epoch, actor="test", effect="bake")
+            await connection.execute(update(run_readings).values(reading=None))
         await report(connection, await runs.get(connection, run.id), errors=60)
     await monitor.tick("test")
     assert [rollback.run_id for rollback in await rolled_back(engine)] == [run.id]

@@ -17,7 +17,7 @@ from store.flags import Change
 from store.migrations import Migration
 from store.rollback_steps import disable_flag, restore_configuration
 from store.validations import Request, Result
-from tests.builders import ENVIRONMENT, begun_run, effect, plan, roll_back
+from tests.builders import ENVIRONMENT, begun_run, effect, judge, plan, roll_back
 from tests.store.replay import assert_audited
 
 NAMES = ("search", "errors")
@@ -151,6 +151,7 @@ class Walk:
         run = await self.run(name)
         words: dict[str, Any] = {"run_id": run.id, "epoch": run.epoch, "actor": "crossfade"}
         if run.step == len(STEPS):
+            await judge(self.connection, run)
             await runs.bake(self.connection, **words, effect=effect())
             await runs.complete(self.connection, **words, effect=effect())
 

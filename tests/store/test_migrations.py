@@ -11,7 +11,7 @@ from store import audit, components, flags, migrations, outbox, phases, runs
 from store.flags import Change
 from store.identifiers import uuid7
 from store.migrations import Migration
-from tests.builders import ENVIRONMENT, completed_run, effect, plan, served_run, started_migration
+from tests.builders import ENVIRONMENT, completed_run, effect, judge, plan, served_run, started_migration
 
 
 async def end(connection: AsyncConnection, migration: Migration, status: MigrationStatus) -> Migration:
@@ -149,6 +149,7 @@ async def test_what_a_component_waits_for_is_no_change_of_state(connection: Asyn
 async def test_a_component_whose_run_has_moved_on_no_longer_waits(connection: AsyncConnection) -> None:
     migration = await started_migration(connection)
     run = await served_run(connection, percentage=100, migration_id=migration.id)
+    await judge(connection, run)
     await components.note(connection, migration_id=migration.id, name="search", waiting_for="10 s of hold")
     await runs.complete(connection, run_id=run.id, epoch=run.epoch, actor="crossfade", effect=effect())
     assert (await components.get(connection, migration_id=migration.id, name="search")).waiting_for is None

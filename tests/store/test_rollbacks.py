@@ -18,6 +18,7 @@ from tests.builders import (
     begun_run,
     completed_run,
     effect,
+    judge,
     publish,
     roll_back,
     served_run,
@@ -259,6 +260,7 @@ async def test_after_a_rollback_a_new_run_starts_at_zero_in_a_new_epoch(connecti
 
 async def test_a_rollback_during_the_bake_wins_over_completion(connection: AsyncConnection) -> None:
     run = await served_run(connection, percentage=100)
+    await judge(connection, run)
     await runs.bake(connection, run_id=run.id, epoch=run.epoch, actor="crossfade", effect=effect())
     await roll_back(connection)
     with pytest.raises(Fenced):

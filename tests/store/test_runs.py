@@ -11,7 +11,7 @@ from crossfade.errors import ComponentIsLive, Fenced, RaisesPercentage, StaleRea
 from crossfade.flags import Conditions, Flag, from_definition
 from crossfade.percentages import ZERO
 from crossfade.plan.resolved import FlagPlan
-from crossfade.states import RollbackState, RunState, Variant
+from crossfade.states import RollbackState, RunState, Variant, Verdict
 from store import audit, flags, monitors, outbox, rollbacks, runs, stops
 from store.flags import Change
 from tests.builders import (
@@ -308,6 +308,7 @@ async def test_there_is_nothing_to_lower_without_a_live_run(connection: AsyncCon
 
 async def test_a_run_bakes_and_completes_and_its_flag_needs_no_lease_then(connection: AsyncConnection) -> None:
     run = await served_run(connection, percentage=100)
+    await judge(connection, run)
     baking = await runs.bake(connection, run_id=run.id, epoch=run.epoch, actor="crossfade", effect="bake")
     assert baking.state is RunState.BAKING
     done = await runs.complete(connection, run_id=run.id, epoch=run.epoch, actor="crossfade", effect="done")
@@ -316,6 +317,18 @@ async def test_a_run_bakes_and_completes_and_its_flag_needs_no_lease_then(connec
     assert (flag.is_live, flag.served_percentage) == (False, Decimal(100))
     again = await runs.complete(connection, run_id=run.id, epoch=run.epoch, actor="crossfade", effect="done")
     assert again == done
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NO_DATA])
+async def test_a_run_neither_bakes_nor_completes_without_a_passing_reading(
+    connection: AsyncConnection, verdict: Verdict
+) -> None:
+    run = await served_run(connection, percentage=100)
+    await judge(connection, run, verdict=verdict)
+    with pytest.raises(StaleReading):
+        await runs.bake(connection, run_id=run.id, epoch=run.epoch, actor="crossfade", effect="bake")
+    with pytest.raises(StaleReading):
+        await runs.complete(connection, run_id=run.id, epoch=run.epoch, actor="crossfade", effect="done")
 
 
 async def test_a_run_of_a_migration_that_has_ended_cannot_begin(connection: AsyncConnection) -> None:
