@@ -14,7 +14,7 @@ from workflows.messages import Control, MigrationInput, MigrationState, PhaseInp
 from workflows.phase import Phase
 from workflows.story import STATUS, attributes, describe_parts
 
-ENDED = {PhaseStatus.COMPLETED, PhaseStatus.ABORTED, PhaseStatus.FAILED}
+LOST = {PhaseStatus.ABORTED, PhaseStatus.FAILED}  # with such a phase, what depends on it can never start
 
 
 @workflow.defn
@@ -88,7 +88,7 @@ class Migration:
         return self.stop is None and self.aborted is None
 
     async def _go(self, loaded: LoadedMigration) -> None:
-        while self._is_going and any(status not in ENDED for status in self.phases.values()):
+        while self._is_going and not LOST & set(self.phases.values()) and not self._is_complete:
             version = self.version
             self._start_ready(loaded)
             await self._tell()
@@ -96,6 +96,10 @@ class Migration:
 
     async def _wait(self, version: int) -> None:
         await workflow.wait_condition(lambda: self.version != version, timeout_summary="waits for its phases")
+
+    @property
+    def _is_complete(self) -> bool:
+        return all(status is PhaseStatus.COMPLETED for status in self.phases.values())
 
     def _start_ready(self, loaded: LoadedMigration) -> None:
         for phase in loaded.plan.phases:
@@ -137,12 +141,11 @@ class Migration:
         await workflow.wait_condition(lambda: not self.running)
         if self.stop is not None:
             return await self._to(MigrationStatus.FAILED, f"emergency stop: {self.stop.reason}")
-        if self.aborted is not None:
-            await self._abort_pending(loaded)
-            return await self._to(MigrationStatus.ABORTED, self.aborted.reason)
-        if all(status is PhaseStatus.COMPLETED for status in self.phases.values()):
+        if self._is_complete:
             return await self._to(MigrationStatus.COMPLETED, "every phase is completed")
-        return await self._to(MigrationStatus.FAILED, "a phase has failed")
+        reason = self.aborted.reason if self.aborted else "a phase has ended without completing"
+        await self._abort_pending(loaded, reason)
+        return await self._to(MigrationStatus.ABORTED if self.aborted else MigrationStatus.FAILED, reason)
 
     async def _stop(self) -> None:
         """Make sure that Postgres has stopped, also when the signal came from the `temporal` command."""
@@ -155,7 +158,7 @@ class Migration:
         )
         await workflow.execute_activity_method(MigrationActivities.stop, stop, summary="emergency stop", **WRITE)
 
-    async def _abort_pending(self, loaded: LoadedMigration) -> None:
+    async def _abort_pending(self, loaded: LoadedMigration, reason: str) -> None:
         for phase in loaded.plan.phases:
             if self.phases[phase.name] is PhaseStatus.PENDING:
                 self.phases[phase.name] = PhaseStatus.ABORTED
@@ -163,7 +166,7 @@ class Migration:
                     migration_id=self.order.migration_id,
                     phase=phase.name,
                     status=PhaseStatus.ABORTED,
-                    reason=self.aborted.reason if self.aborted else "",
+                    reason=reason,
                     effect=self._effect(f"abort {phase.name}"),
                 )
                 await unless_fenced(

@@ -21,7 +21,7 @@ from crossfade.states import ComponentStatus, RunState, Verdict
 from workflows import situation as seen
 from workflows.effects import WATCH, WRITE, refusal, unless_fenced
 from workflows.messages import RollBack, RolloutInput, RolloutOutcome, RolloutResult
-from workflows.orders import FULL
+from workflows.rollout_orders import FULL
 from workflows.way_back import WayBack
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from crossfade.decisions import Act, Decision
 from crossfade.states import ComponentStatus, RollbackTrigger, RunState
 from workflows.effects import WRITE
 from workflows.messages import ComponentNote, Control, RollBack, RolledBack, RolloutOutcome, RolloutResult
-from workflows.orders import RolloutOrders
+from workflows.rollout_orders import RolloutOrders
 from workflows.story import describe_rollout, rollout_attributes
 
 LOOK_AGAIN = timedelta(seconds=15)  # how often the database is asked when a signal is due
