@@ -9,9 +9,9 @@ from tests.workflows.company import company_at, stage_of
 from workflows.messages import rollout_id
 
 
-async def test_a_rollout_continues_as_new_and_completes(committed_database: str, tmp_path: Path) -> None:
+async def test_a_rollout_continues_as_new_and_completes(database_url: str, tmp_path: Path) -> None:
     with local.temporal.serve(tmp_path, os.environ, has_page=False, settings=SHORT_HISTORY) as temporal:
-        async with company_at(committed_database, temporal.address) as company, stage_of(company, "long") as stage:
+        async with company_at(database_url, temporal.address) as company, stage_of(company, "long") as stage:
             await by_hand(stage)
             query = f"WorkflowId = '{rollout_id('long', 'search')}'"
             runs = [execution async for execution in company.client.list_workflows(query)]
