@@ -2,14 +2,15 @@
 
 import re
 import time
+from collections.abc import Iterator
 from typing import Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from crossfade.states import ComponentStatus, Variant
+from crossfade.states import ComponentStatus, PhaseStatus, Variant
 from local.view import BACK, ComponentView, MigrationView, PhaseView, SideView
 
 _WIDTH_OF_LINES = 200
@@ -108,34 +109,40 @@ class Tables:
         self._console.print(Text(f"{time.monotonic() - self._started:6.1f} s  {line}"))
 
 
-def _table(migration: MigrationView, seconds: float) -> Table:
-    table = Table(title=f"{migration.name} #{migration.number}: {migration.status}, {seconds:.0f} s", expand=True)
-    for heading in ("phase", "component", "status"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("%", "legacy", "candidate", "p95 ms", "errors"):
+def _table(migration: MigrationView, seconds: float) -> Group:
+    """A table that fits into 80 columns, and below it what is not yet settled in words."""
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("component", no_wrap=True)
+    for heading in ("%", "legacy", "cand.", "p95 ms", "errors"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("waits for", ratio=1)
-    phases = {phase.name: phase for phase in migration.phases}
     for component in migration.components:
-        table.add_row(*_cells(component, phases.get(component.phase)), style=_STYLES.get(component.status))
-    return table
+        table.add_row(*_cells(component), style=_STYLES.get(component.status))
+    title = f"{migration.name} #{migration.number}: {migration.status}, {seconds:.0f} s"
+    return Group(Text(title, style="bold"), table, *_news(migration))
 
 
-def _cells(component: ComponentView, phase: PhaseView | None) -> tuple[str, ...]:
+def _cells(component: ComponentView) -> tuple[str, ...]:
     legacy, candidate = component.sides[Variant.LEGACY], component.sides[Variant.CANDIDATE]
     return (
-        f"{component.phase} ({phase.status})" if phase else component.phase,
         component.name,
-        component.status,
-        f"{component.percentage:g}" if component.percentage else "0",
+        f"{component.percentage:f}",
         str(legacy.requests),
         str(candidate.requests),
-        f"{_p95(legacy)} → {_p95(candidate)}",
-        f"{_share(legacy)} → {_share(candidate)}",
+        f"{_p95(legacy)}→{_p95(candidate)}",
+        f"{_share(legacy)}→{_share(candidate)}",
         component.verdict,
-        component.waiting_for,
     )
+
+
+def _news(migration: MigrationView) -> Iterator[Text]:
+    for phase in migration.phases:
+        if phase.status not in {PhaseStatus.PENDING, PhaseStatus.COMPLETED}:
+            yield Text(_phase_line(phase), style="bold")
+    for component in migration.components:
+        if component.status not in {ComponentStatus.PENDING, ComponentStatus.COMPLETED}:
+            waits = f", waits for {component.waiting_for}" if component.waiting_for else ""
+            yield Text(f"{component.name}: {component.status}{waits}")
 
 
 def _phase_line(phase: PhaseView) -> str:

@@ -1,4 +1,5 @@
 import pytest
+from rich.console import Console
 
 from crossfade.states import ComponentStatus
 from local.screen import Lines, _table
@@ -35,8 +36,18 @@ def test_a_count_down_is_not_a_change(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == ""
 
 
-def test_the_table_has_a_row_for_each_component() -> None:
-    table = _table(migration(component("a"), component("b", status=ComponentStatus.ROLLED_BACK)), 1.0)
-    assert [row.style for row in table.rows] == ["cyan", "red"]
-    assert list(table.columns[1].cells) == ["a", "b"]
-    assert list(table.columns[4].cells) == ["90", "90"]
+def test_the_table_fits_into_80_columns_with_what_is_not_settled_below_it(capsys: pytest.CaptureFixture[str]) -> None:
+    parts = (
+        component("utilities-query-builder", status=ComponentStatus.COMPLETED, percentage=100, verdict="inconclusive"),
+        component("websocket-socketio", waiting_for="its hold to end, then 50 %"),
+    )
+    Console(width=80).print(_table(migration(*parts), 12.0))
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        "demo #1: running, 12 s",
+        "component                 % legacy cand.  p95 ms     errors verdict",
+        "utilities-query-builder 100     90    10 4.0→3.0 0.0%→10.0% inconclusive",
+        "websocket-socketio       10     90    10 4.0→3.0 0.0%→10.0% pass",
+        "phase one: running",
+        "websocket-socketio: ramping, waits for its hold to end, then 50 %",
+    ]
