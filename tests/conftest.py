@@ -1,7 +1,6 @@
 """The real Postgres and the real Temporal for every test that asks for them, one of each in a session."""
 
 import asyncio
-import importlib.util
 import os
 import subprocess
 import sys
@@ -13,11 +12,12 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import local.postgres
 import local.temporal
 from local.home import remove
+from store.engine import create_engine
 
 ROOT = Path(__file__).parent.parent
 # A test may lose its database at a power cut.
@@ -93,7 +93,7 @@ async def database_url(postgres_url: str, template_database: str) -> AsyncIterat
 @pytest.fixture
 async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine on a fresh migrated database, for tests that commit."""
-    engine = _engine(database_url)
+    engine = create_engine(database_url)
     yield engine
     await engine.dispose()
 
@@ -101,7 +101,7 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 @pytest.fixture
 async def connection(shared_database: str) -> AsyncIterator[AsyncConnection]:
     """A connection whose transaction is rolled back after the test."""
-    engine = _engine(shared_database)
+    engine = create_engine(shared_database)
     async with engine.connect() as connection:
         transaction = await connection.begin()
         yield connection
@@ -114,16 +114,7 @@ def _with_database(url: str, name: str) -> str:
     return urlsplit(url)._replace(path=f"/{name}").geturl()
 
 
-def _engine(url: str) -> AsyncEngine:
-    if importlib.util.find_spec("store.engine") is None:
-        return create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))
-    engine: AsyncEngine = importlib.import_module("store.engine").create_engine(url)
-    return engine
-
-
 def _migrate(url: str) -> None:
-    if importlib.util.find_spec("store.__main__") is None:
-        return
     done = subprocess.run(
         [sys.executable, "-m", "store", "migrate"],
         cwd=ROOT,
