@@ -145,7 +145,7 @@ class Stage:
         return await self.start(PhasePlan(name="first", components=components), policy=policy)
 
     async def stop(self, reason: str) -> None:
-        """Stop every migration of the environment one by one, as the API does."""
+        """Stop every migration of the environment, one by one."""
         async with self.engine.begin() as connection:
             for migration in await store.migrations.live(connection, self.environment):
                 await store.stops.stop(
