@@ -1,0 +1,196 @@
+"""What is kept of the data, per arm: fixed in size, merged by adding, one entry for each metric (and bucket)."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from crossfade.errors import InvalidArgument
+from crossfade.statistics.arguments import Floats, aligned, counts, not_negatives, numbers
+
+# A sum of squares that is known only up to rounding may come out this much below zero, relative to its size.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """Number, mean and sum of squared deviations of the values of one arm; arrays of one shape.
+
+    Merging follows Chan, Golub & LeVeque (1979): no difference of large sums, so that a mean of 1e9 keeps the digits
+    of a standard deviation of 1.
+
+    Attributes:
+        n: How many values.
+        mean: Their mean, in the metric's unit; 0 where there are none.
+        m2: Sum of squared deviations from the mean, in the unit squared.
+
+    Raises:
+        InvalidArgument: `n` is not a count, `mean` or `m2` is not finite, `m2` is negative, or the shapes do not fit.
+    """
+
+    n: Floats
+    mean: Floats
+    m2: Floats
+
+    def __post_init__(self) -> None:
+        given = aligned(n=counts(self.n, "n"), mean=numbers(self.mean, "mean"), m2=not_negatives(self.m2, "m2"))
+        n, mean, m2 = given
+        object.__setattr__(self, "n", n)
+        object.__setattr__(self, "mean", np.where(n > 0, mean, 0.0))
+        object.__setattr__(self, "m2", np.where(n > 1, m2, 0.0))
+
+    @classmethod
+    def of(cls, values: ArrayLike) -> Self:
+        """The moments of raw values, which lie along the last axis."""
+        given = numbers(values, "values")
+        n = np.full(given.shape[:-1], given.shape[-1])
+        if not given.shape[-1]:
+            return cls.from_variance(n, np.zeros(n.shape), np.zeros(n.shape))
+        mean = given.mean(axis=-1)
+        # The second pass of the corrected two-pass algorithm: what the rounded mean leaves over is put back.
+        mean = mean + (given - mean[..., None]).mean(axis=-1)
+        return cls(np.atleast_1d(n), np.atleast_1d(mean), ((given - mean[..., None]) ** 2).sum(axis=-1))
+
+    @classmethod
+    def from_variance(cls, n: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> Self:
+        """The moments behind a sample variance (divisor n - 1).
+
+        A mean of no values and a variance of fewer than two are ignored, be they NaN.
+        """
+        size = counts(n, "n")
+        centre = np.where(size > 0, np.asarray(mean, dtype=np.float64), 0.0)
+        spread = np.where(size > 1, np.asarray(variance, dtype=np.float64), 0.0)
+        return cls(size, centre, not_negatives(spread, "variance") * np.maximum(size - 1, 0))
+
+    @classmethod
+    def from_sums(cls, n: ArrayLike, total: ArrayLike, squares: ArrayLike) -> Self:
+        """The moments behind a sum and a sum of squares; for a mean far above the deviations digits are lost.
+
+        Raises:
+            InvalidArgument: `squares` is smaller than the sum allows.
+        """
+        given = aligned(n=counts(n, "n"), total=numbers(total, "total"), squares=not_negatives(squares, "squares"))
+        size, summed, squared = given
+        mean = summed / np.maximum(size, 1)
+        m2 = squared - summed * mean
+        if not bool(np.all(m2 >= -_ROUNDING * np.maximum(squared, 1))):
+            raise InvalidArgument("squares", "must not be smaller than total squared over n")
+        return cls(size, mean, np.maximum(m2, 0.0))
+
+    @property
+    def variance(self) -> Floats:
+        """The sample variance (divisor n - 1); NaN where there are fewer than two values."""
+        return np.where(self.n > 1, self.m2 / np.maximum(self.n - 1, 1), np.nan)
+
+    def __add__(self, other: Self) -> Self:
+        """The moments of the values of both."""
+        n = self.n + other.n
+        share = other.n / np.maximum(n, 1)
+        delta = other.mean - self.mean
+        return type(self)(n, self.mean + delta * share, self.m2 + other.m2 + delta**2 * self.n * share)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counts:
+    """How often something happened of how often it could have; arrays of one shape.
+
+    Attributes:
+        n: Trials: requests, users.
+        successes: In how many of them it happened (an error, a conversion, a value above a limit).
+
+    Raises:
+        InvalidArgument: One is not a count, `successes` exceed `n`, or the shapes do not fit.
+    """
+
+    n: Floats
+    successes: Floats
+
+    def __post_init__(self) -> None:
+        n, successes = aligned(n=counts(self.n, "n"), successes=counts(self.successes, "successes"))
+        if not bool(np.all(successes <= n)):
+            raise InvalidArgument("successes", "must not exceed n")
+        object.__setattr__(self, "n", n)
+        object.__setattr__(self, "successes", successes)
+
+    @classmethod
+    def of(cls, n: ArrayLike, successes: ArrayLike) -> Self:
+        """The counts, given as anything that is an array."""
+        return cls(counts(n, "n"), counts(successes, "successes"))
+
+    @property
+    def failures(self) -> Floats:
+        """In how many trials it did not happen."""
+        return self.n - self.successes
+
+    @property
+    def rate(self) -> Floats:
+        """Successes per trial; NaN without trials."""
+        return np.where(self.n > 0, self.successes / np.maximum(self.n, 1), np.nan)
+
+    def moments(self) -> Moments:
+        """The moments of the zeros and ones, for M4 on conversions."""
+        rate = self.successes / np.maximum(self.n, 1)
+        return Moments(self.n, rate, self.successes * (1 - rate))
+
+    def __add__(self, other: Self) -> Self:
+        """The counts of both."""
+        return type(self)(self.n + other.n, self.successes + other.successes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RatioMoments:
+    """Two values of each unit of one arm, for a ratio of their sums (requests per user, errors per request of users).
+
+    Attributes:
+        numerator: Moments of the values above the line.
+        denominator: Moments of the values below it, of the same units.
+        comoment: Sum of products of the deviations of the two.
+
+    Raises:
+        InvalidArgument: The two differ in `n`, or `comoment` is not finite or larger than the two allow.
+    """
+
+    numerator: Moments
+    denominator: Moments
+    comoment: Floats
+
+    def __post_init__(self) -> None:
+        if not np.array_equal(self.numerator.n, self.denominator.n):
+            raise InvalidArgument("denominator", "must be of the same units as numerator")
+        _, comoment = aligned(numerator=self.numerator.n, comoment=numbers(self.comoment, "comoment"))
+        largest = np.sqrt(self.numerator.m2) * np.sqrt(self.denominator.m2)
+        slack = 1e-6 * (largest + np.abs(self.numerator.mean * self.denominator.mean) * self.numerator.n)
+        if not bool(np.all(np.abs(comoment) <= largest + slack + _ROUNDING)):
+            raise InvalidArgument("comoment", "must not exceed what the moments allow")
+        object.__setattr__(self, "comoment", np.clip(comoment, -largest, largest))
+
+    @classmethod
+    def from_sums(
+        cls, n: ArrayLike, *, num: ArrayLike, num2: ArrayLike, den: ArrayLike, den2: ArrayLike, product: ArrayLike
+    ) -> Self:
+        """The moments behind sums of numerator, its square, denominator, its square, and the product of the two."""
+        numerator, denominator = Moments.from_sums(n, num, num2), Moments.from_sums(n, den, den2)
+        comoment = numbers(product, "product") - numerator.n * numerator.mean * denominator.mean
+        return cls(numerator, denominator, comoment)
+
+    @classmethod
+    def of(cls, numerator: ArrayLike, denominator: ArrayLike) -> Self:
+        """The moments of raw pairs, units along the last axis."""
+        above, below = numbers(numerator, "numerator"), numbers(denominator, "denominator")
+        if above.shape != below.shape:
+            raise InvalidArgument("denominator", "must have the shape of numerator")
+        first, second = Moments.of(above), Moments.of(below)
+        deviations = (above - above.mean(axis=-1, keepdims=True)) * (below - below.mean(axis=-1, keepdims=True))
+        return cls(first, second, np.atleast_1d(deviations.sum(axis=-1)))
+
+    def __add__(self, other: Self) -> Self:
+        """The moments of the units of both."""
+        n = self.numerator.n + other.numerator.n
+        share = self.numerator.n * (other.numerator.n / np.maximum(n, 1))
+        apart = (other.numerator.mean - self.numerator.mean) * (other.denominator.mean - self.denominator.mean)
+        return type(self)(
+            self.numerator + other.numerator,
+            self.denominator + other.denominator,
+            self.comoment + other.comoment + apart * share,
+        )

@@ -1,0 +1,52 @@
+"""Evidence that may be looked at as often as one likes: e-values, as logarithms, and the p-values behind them.
+
+An e-process starts at 1 and, while its null hypothesis holds, exceeds 1/alpha ever with a probability of at most
+alpha (Ville's inequality). NaN is "no decision" and never rejects.
+"""
+
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from crossfade.statistics.arguments import Bools, Floats, probabilities
+
+
+class Status(StrEnum):
+    """Why a number is there, or is not.
+
+    `INSUFFICIENT_DATA`: too little for a decision. `DEGENERATE_VARIANCE`: no value differs from another.
+    """
+
+    OK = "ok"
+    INSUFFICIENT_DATA = "insufficient_data"
+    DEGENERATE_VARIANCE = "degenerate_variance"
+
+
+def peak(earlier: ArrayLike, log_e: ArrayLike) -> Floats:
+    """The largest evidence so far: begin with 0 (an e-value of 1); a look without a decision changes nothing."""
+    largest: Floats = np.fmax(np.asarray(earlier, dtype=np.float64), np.asarray(log_e, dtype=np.float64))
+    return largest
+
+
+def log_p_value(log_e_peak: ArrayLike) -> Floats:
+    """The logarithm of the always-valid p-value, min(1, 1 / largest e-value so far); NaN stays NaN."""
+    return np.minimum(0.0, -np.asarray(log_e_peak, dtype=np.float64)) + 0.0
+
+
+def rejects(log_e: ArrayLike, *, alpha: ArrayLike) -> Bools:
+    """Whether an e-value reaches 1/alpha; never where there is no decision (NaN).
+
+    Raises:
+        InvalidArgument: `alpha` is not between 0 and 1.
+    """
+    reached: Bools = np.asarray(log_e, dtype=np.float64) >= -np.log(probabilities(alpha, "alpha"))
+    return reached
+
+
+def log_mean_exp(log_values: Floats, log_weights: Floats) -> Floats:
+    """log(sum of weight * exp(value)) over the last axis, without overflow."""
+    terms = log_values + log_weights
+    largest = terms.max(axis=-1, keepdims=True)
+    summed: Floats = np.log(np.exp(terms - largest).sum(axis=-1)) + largest[..., 0]
+    return summed
