@@ -73,6 +73,18 @@ def probabilities(value: ArrayLike, argument: str) -> Floats:
     return floats
 
 
+def direction(lower_is_better: ArrayLike) -> Floats:
+    """1 where lower is better and -1 where higher is.
+
+    Raises:
+        InvalidArgument: It is not true or false.
+    """
+    given = np.atleast_1d(np.asarray(lower_is_better))
+    if given.dtype.kind != "b":
+        raise InvalidArgument("lower_is_better", "must be true or false")
+    return np.where(given, 1.0, -1.0)
+
+
 def aligned(**arguments: Floats) -> list[Floats]:
     """The arrays, broadcast to one shape.
 

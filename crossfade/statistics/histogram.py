@@ -96,9 +96,19 @@ class Histograms:
             shares: For each histogram, from 0 to 1.
             zeros: How many values of each were not above 0 and stand before the others.
         """
+        totals = self.totals() + np.broadcast_to(np.asarray(zeros, dtype=np.int64), (self.size,))
+        return self.at_ranks(np.broadcast_to(np.asarray(shares, dtype=np.float64), (self.size,)) * (totals - 1), zeros)
+
+    def at_ranks(self, ranks: ArrayLike, zeros: ArrayLike = 0) -> Floats:
+        """The value at a rank, counted from 0, of each histogram; NaN for an empty one.
+
+        Args:
+            ranks: For each histogram, from 0 to its number of values less 1.
+            zeros: How many values of each were not above 0 and stand before the others.
+        """
         before = np.broadcast_to(np.asarray(zeros, dtype=np.int64), (self.size,))
         totals = self.totals() + before
-        ranks = np.broadcast_to(np.asarray(shares, dtype=np.float64), (self.size,)) * (totals - 1)
+        ranks = np.broadcast_to(np.asarray(ranks, dtype=np.float64), (self.size,))
         # The count of all earlier histograms, subtracted from the running sum, restarts it at each histogram.
         starts = np.cumsum(self.totals()) - self.totals()
         seen = np.cumsum(self.counts) - starts[self.owners] + before[self.owners]

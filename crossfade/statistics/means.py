@@ -76,7 +76,7 @@ def welch(control: Moments, treatment: Moments, *, confidence: ArrayLike = 0.95,
     centre = np.where(control.mean != 0, control.mean, np.nan)
     return Welch(
         difference=difference,
-        relative=difference / np.abs(centre),
+        relative=difference / centre,
         error=error,
         t=t,
         degrees=degrees,

@@ -7,7 +7,6 @@ may be looked at at any time (Lindon & Malek 2022, of which the abstract was rea
 Exact for Poisson counts, conservative for shares, the more the more frequent: above 10 % means are better (M4).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Self
 
@@ -197,13 +196,11 @@ def log_likelihoods(x_control: Floats, x_treatment: Floats, share: Floats, log_r
     return logs
 
 
-def rate_log_e(
-    strata: Sequence[tuple[Floats, Floats, Floats]], *, log_null: Floats, log_ratios: Floats, log_weights: Floats
-) -> Floats:
-    """The log e-value of a mixture over any grid, from (x_control, x_treatment, share) of each bucket."""
-    grid = np.concatenate([log_ratios, log_null[..., None]], axis=-1)
-    logs = sum((log_likelihoods(*stratum, grid) for stratum in strata), np.zeros(1))
-    return log_mean_exp(logs[..., :-1], log_weights) - logs[..., -1]
+def side_log_e(x_control: Floats, x_treatment: Floats, share: Floats, *, margin: Floats) -> Floats:
+    """The log e-value of one bucket against "the ratio is at least `margin`"; for planning, with events in parts."""
+    grid = np.log(margin)[..., None] - np.concatenate([_STEPS, [0.0]])
+    logs = log_likelihoods(x_control, x_treatment, share, grid)
+    return log_mean_exp(logs[..., :-1], _SIDE_WEIGHTS) - logs[..., -1]
 
 
 def _interval(logs: Floats, alpha: Floats) -> tuple[Floats, Floats]:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from crossfade.errors import InvalidArgument
 from crossfade.statistics.accumulators import Moments
-from crossfade.statistics.arguments import Bools, Floats, Texts, aligned, not_negatives, numbers
+from crossfade.statistics.arguments import Floats, Texts, aligned, direction, not_negatives, numbers
 from crossfade.statistics.evidence import Status
 from crossfade.statistics.mixtures import one_sided_log_e, tuning, two_sided_bound, two_sided_log_e
 
@@ -166,7 +166,7 @@ def harm_log_e(
     Raises:
         InvalidArgument: `v_opt`, `alpha` or a direction is out of range, or the shapes do not fit.
     """
-    sign = _sign(lower_is_better)
+    sign = direction(lower_is_better)
     return _one_sided(evidence, sign * evidence.score, evidence.information(), v_opt=v_opt, alpha=alpha)
 
 
@@ -196,7 +196,7 @@ def noninferiority_log_e(
         InvalidArgument: An argument is out of range, or the shapes do not fit.
     """
     allowed = not_negatives(margin, "margin")
-    sign = _sign(lower_is_better)
+    sign = direction(lower_is_better)
     if not relative:
         score = allowed * evidence.weight - sign * evidence.score
         return _one_sided(evidence, score, evidence.information(), v_opt=v_opt, alpha=alpha)
@@ -233,13 +233,6 @@ def _one_sided(
     is_ready = (information > 0) & (evidence.n_treatment >= MINIMUM_TREATMENT)
     rho = tuning(v_opt, alpha=alpha, sides=1)
     return np.where(is_ready, one_sided_log_e(score, np.where(is_ready, information, 0.0), rho=rho), np.nan)
-
-
-def _sign(lower_is_better: ArrayLike) -> Floats:
-    given: Bools = np.atleast_1d(np.asarray(lower_is_better))
-    if given.dtype.kind != "b":
-        raise InvalidArgument("lower_is_better", "must be true or false")
-    return np.where(given, 1.0, -1.0)
 
 
 def _status(evidence: StratifiedMeans, information: Floats) -> Texts:
