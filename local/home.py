@@ -13,6 +13,7 @@ from local.children import User
 
 _SOCKET_NAME = "/.s.PGSQL.5432.lock"
 _LONGEST_SOCKET = 103  # bytes; sockaddr_un has 104 on macOS, 108 on Linux
+_SOCKET_PREFIX = "crossfade-"
 _FOR_ROOT = Path("/var/lib/crossfade")
 
 
@@ -43,11 +44,16 @@ def cluster_folder(folder: Path, user: User | None) -> Path:
 
 
 def remove(folder: Path) -> None:
-    """Delete the home and what its note says lies outside."""
+    """Delete the home and what its notes say lies outside."""
+    cluster = folder / "postgres"
     note = folder / "postgres.path"
     if note.exists() and (outside := Path(note.read_text().strip())).parent == _FOR_ROOT:
-        shutil.rmtree(outside, ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
+        cluster = outside
+    sockets = cluster / "socket.path"
+    if sockets.exists() and (known := Path(sockets.read_text().strip())).name.startswith(_SOCKET_PREFIX):
+        shutil.rmtree(known, ignore_errors=True)
+    for whole in (cluster, folder):
+        shutil.rmtree(whole, ignore_errors=True)
 
 
 def socket_folder(cluster: Path, user: User | None) -> Path:
@@ -60,7 +66,7 @@ def socket_folder(cluster: Path, user: User | None) -> Path:
         beside.mkdir(mode=0o700, exist_ok=True)
         folder = beside
     else:
-        folder = Path(tempfile.mkdtemp(prefix="crossfade-", dir="/tmp"))
+        folder = Path(tempfile.mkdtemp(prefix=_SOCKET_PREFIX, dir="/tmp"))
     folder.chmod(0o700)
     give(folder, user)
     note.write_text(f"{folder}\n")

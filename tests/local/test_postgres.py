@@ -131,7 +131,10 @@ def test_a_home_with_a_long_path_gets_a_short_socket(home: Path) -> None:
     deep.mkdir()
     with serve(deep, {}) as server:
         assert asyncio.run(ask(server.url, "select 1")) == 1
+    sockets = Path(server.url.partition("host=")[2])
+    assert deep not in sockets.parents
     remove(deep)
+    assert not sockets.exists()
 
 
 @pytest.mark.skipif(not Path("/usr/lib/postgresql/15/bin/postgres").exists(), reason="no PostgreSQL 15 here")
