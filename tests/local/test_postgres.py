@@ -17,7 +17,7 @@ from local.errors import AlreadyOwned, WrongVersion
 from local.home import remove
 from local.postgres import serve
 from tests.local.folders import short_folder
-from tests.local.processes import is_alive
+from tests.local.processes import is_alive, wait_until_gone
 
 ROOT = Path(__file__).parents[2]
 # Holds a server open until it is killed; prints its URL and pid.
@@ -199,6 +199,7 @@ def test_an_ordinary_user_runs_the_server_as_themselves(home: Path) -> None:
     owner.terminate()
     owner.wait()
     owner.stdout.close()
+    assert wait_until_gone(int(pid)) == []
 
 
 async def data_directory(url: str) -> str:
