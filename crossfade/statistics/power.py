@@ -216,7 +216,8 @@ def _power(effect: Floats, n: Floats, ratio: Floats, alpha: Floats) -> Floats:
     critical = -special.stdtrit(degrees, alpha / 2)
     # Beyond 37 standard errors from the critical value the noncentral t has no tail left, and scipy no answer.
     safe = np.minimum(shift, critical + 37)
-    steps = np.asarray(np.concatenate([[0.0], _DAYS]), dtype=np.float64)
+    tails = special.nctdtr(degrees, safe, -critical) + 1 - special.nctdtr(degrees, safe, critical)
+    found = np.asarray(tails, dtype=np.float64)
     return np.clip(np.where(np.isnan(found), special.ndtr(shift - critical), found), 0.0, 1.0)
 
 
@@ -225,7 +226,7 @@ def _first_day(lacks: Callable[[Floats], Floats], now: Floats) -> Floats:
     days = [now, *(np.full(now.shape, day) for day in _DAYS)]
     reached = np.stack([lacks(day) <= 0 for day in days])
     first = reached.argmax(axis=0)
-    steps: Floats = np.concatenate([[0.0], _DAYS])
+    steps: Floats = np.append(0.0, _DAYS)
     low: Floats = steps[np.maximum(first - 1, 0)]
     high: Floats = steps[first]
     for _ in range(_BISECTIONS):
