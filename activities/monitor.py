@@ -17,6 +17,7 @@ import store.monitors
 import store.outbox
 import store.rollbacks
 import store.runs
+from activities.pulse import pulse
 from crossfade import alarms, evidence, readings, subjects, thresholds
 from crossfade.alarms import Alarm
 from crossfade.errors import CrossfadeError
@@ -59,8 +60,7 @@ class MonitorActivities:
 
         A tick that fails, whatever the cause, is logged and followed by the next one.
         """
-        pulse = asyncio.create_task(_beat())
-        try:
+        async with pulse(PULSE):
             fine = True
             while not activity.is_worker_shutdown():
                 started = asyncio.get_running_loop().time()
@@ -68,8 +68,6 @@ class MonitorActivities:
                 left = INTERVAL - (asyncio.get_running_loop().time() - started)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(activity.wait_for_worker_shutdown(), max(left, 0.0))
-        finally:
-            pulse.cancel()
 
     async def tick(self, environment: str) -> None:
         """Judge every live run once."""
@@ -143,12 +141,6 @@ class MonitorActivities:
         except Exception:
             # One that cannot be taken back now is tried again at the next tick, and must not keep others from it.
             log.exception("could not take %s back", run.component)
-
-
-async def _beat() -> None:
-    while True:
-        activity.heartbeat()
-        await asyncio.sleep(PULSE)
 
 
 def _subject(run: Run) -> Subject:

@@ -16,6 +16,7 @@ import store.outbox
 import store.recent
 import store.rollbacks
 import store.totals
+from activities.pulse import pulse
 from activities.refusals import final
 from activities.rollouts import RunRef
 from crossfade.states import RollbackState, RollbackTrigger, RunState, Severity, Variant
@@ -144,7 +145,8 @@ class RollbackActivities:
             "validate": self._validate,
             "notify": self._notify,
         }
-        detail = await steps[order.name](rollback)
+        async with pulse():
+            detail = await steps[order.name](rollback)
         async with self.engine.begin() as connection:
             await store.rollbacks.step_finished(
                 connection, rollback_id=rollback.id, epoch=order.epoch, name=order.name, ok=True, detail=detail
@@ -202,7 +204,6 @@ class RollbackActivities:
                 )
             if not behind or loop.time() >= deadline:
                 break
-            activity.heartbeat()
             await asyncio.sleep(LOOK)
         late = f"{len(behind)} clients have not confirmed and serve legacy by themselves" if behind else "confirmed"
         return f"at 0 % since the failover; {late}"
@@ -211,8 +212,10 @@ class RollbackActivities:
         """Wait until candidate's connections have ended."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + DRAINED_WITHIN
-        while (left := await self._open_connections(rollback)) and loop.time() < deadline:
-            activity.heartbeat(left)
+        while True:
+            left = await self._open_connections(rollback)
+            if not left or loop.time() >= deadline:
+                break
             await asyncio.sleep(LOOK)
         return f"{left} connections of candidate are still open" if left else "no connection of candidate is open"
 

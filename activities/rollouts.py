@@ -12,6 +12,7 @@ import store.clients
 import store.components
 import store.rollbacks
 import store.runs
+from activities.pulse import pulse
 from activities.refusals import final
 from crossfade.plan.resolved import ComponentPlan
 from crossfade.states import ComponentStatus, RunState
@@ -216,13 +217,15 @@ class RolloutActivities:
         """Return once every client seen lately serves the revision, or its validity has ended."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + VALIDITY
-        while loop.time() < deadline:
-            async with self.engine.begin() as connection:
-                behind = await store.clients.behind(connection, environment=order.environment, revision=order.revision)
-            if not behind:
-                return
-            activity.heartbeat(len(behind))
-            await asyncio.sleep(LOOK)
+        async with pulse():
+            while loop.time() < deadline:
+                async with self.engine.begin() as connection:
+                    behind = await store.clients.behind(
+                        connection, environment=order.environment, revision=order.revision
+                    )
+                if not behind:
+                    return
+                await asyncio.sleep(LOOK)
 
     @activity.defn(name="rollout.note")
     @final

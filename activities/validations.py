@@ -17,6 +17,7 @@ import store.inter_phase
 import store.recent
 import store.runs
 import store.validations
+from activities.pulse import pulse
 from activities.refusals import final
 from activities.rollouts import ACTOR, RunRef
 from crossfade.checkpoints import judge
@@ -30,6 +31,8 @@ from store.validations import Checkpoint, Counts, Request, Result
 
 LOOK: Final = 0.25  # seconds between looks at the counts
 LARGEST_ANSWER: Final = 1_048_576  # bytes read of a self-check's answer
+EARLY_CONFIDENCE: Final = 0.9999  # at which a comparison may fail before its sample is complete
+TRIES: Final = 3  # of a self-check that does not answer; an answer that is wrong counts at once
 FULL: Final = 100
 ALPHA: Final = 1e-3
 HEALTHY: Final = 0.01  # the share of failing requests that a finished component may have
@@ -122,10 +125,11 @@ class ValidationActivities:
     @final
     async def watch(self, ref: CheckpointRef) -> CheckpointOutcome:
         """Wait for the verdict, or for the timeout, and close the checkpoint with it."""
-        while True:
-            if (outcome := await self._look(ref)) is not None:
-                return outcome
-            await asyncio.sleep(LOOK)
+        async with pulse():
+            while True:
+                if (outcome := await self._look(ref)) is not None:
+                    return outcome
+                await asyncio.sleep(LOOK)
 
     async def _look(self, ref: CheckpointRef) -> CheckpointOutcome | None:
         """Judge what has been compared so far; close the checkpoint when that decides it."""
@@ -136,7 +140,6 @@ class ValidationActivities:
             if checkpoint.verdict is not None:
                 return _outcome(checkpoint, checkpoint.verdict)
             counts = await store.validations.counts(connection, checkpoint)
-            activity.heartbeat(counts.compared)
             expired = await store.control.now(connection) - checkpoint.opened_at >= ref.timeout
             ends = expired or (counts.compared >= checkpoint.sample and not ref.samples_on)
             if (result := _result(checkpoint, counts, ends=ends)) is None:
@@ -150,10 +153,9 @@ class ValidationActivities:
     @final
     async def inter_phase(self, order: InterPhase) -> InterPhaseOutcome:
         """Check every finished component and the plan's own cross-phase checks."""
-        checks = [await self._component_healthy(order, name) for name in order.components]
-        for check in order.checks:
-            activity.heartbeat(check.name)
-            checks.append(await self._http(order, check))
+        async with pulse():
+            checks = [await self._component_healthy(order, name) for name in order.components]
+            checks += [await self._http(order, check) for check in order.checks]
         async with self.engine.begin() as connection:
             for each in checks:
                 await store.inter_phase.record(connection, each)
@@ -187,9 +189,9 @@ class ValidationActivities:
             sentence = f"target {check.target} is not in the server's configuration (CROSSFADE_TARGETS)"
             return _check(order, check.name, check.type, passed=False, evidence={"sentence": sentence})
         try:
-            status = await _status_of(address, check.timeout.total_seconds())
+            status = await _status_after_tries(address, check.timeout.total_seconds())
         except (httpx.HTTPError, TimeoutError) as error:
-            sentence = f"no answer: {type(error).__name__}"
+            sentence = f"no answer in {TRIES} tries: {type(error).__name__}"
             return _check(order, check.name, check.type, passed=False, evidence={"sentence": sentence})
         evidence: Document = {"sentence": f"answered {status}, expected {check.expect_status}", "status": status}
         return _check(order, check.name, check.type, passed=status == check.expect_status, evidence=evidence)
@@ -206,6 +208,16 @@ def _check(order: InterPhase, name: str, kind: str, *, passed: bool, evidence: D
         evidence=evidence,
         effect=f"{order.effect}/{kind}/{name}",
     )
+
+
+async def _status_after_tries(address: str, seconds: float) -> int:
+    """Give the status; one slow moment of the application does not hold a phase."""
+    for _ in range(TRIES - 1):
+        try:
+            return await _status_of(address, seconds)
+        except (httpx.HTTPError, TimeoutError):
+            continue
+    return await _status_of(address, seconds)
 
 
 async def _status_of(address: str, seconds: float) -> int:
@@ -225,18 +237,19 @@ async def _status_of(address: str, seconds: float) -> int:
 
 def _result(checkpoint: Checkpoint, counts: Counts, *, ends: bool) -> Result | None:
     """Decide once the planned sample is there, or sooner when it has failed already; look on otherwise."""
+    has_sample = counts.compared >= checkpoint.sample
     judgement = judge(
         compared=counts.compared,
         mismatched=counts.mismatched,
         max_mismatch=checkpoint.max_mismatch,
-        confidence=checkpoint.confidence,
+        # Every look at a growing sample is one more chance to be wrong: before its end only strong evidence counts.
+        confidence=checkpoint.confidence if has_sample else max(checkpoint.confidence, EARLY_CONFIDENCE),
     )
-    failed = judgement.verdict is Verdict.FAIL
-    passed = judgement.verdict is Verdict.PASS and counts.compared >= checkpoint.sample
-    if not (failed or passed or ends):
+    decided = judgement.verdict is Verdict.FAIL or (has_sample and judgement.verdict is Verdict.PASS)
+    if not (decided or ends):
         return None
     return Result(
-        verdict=judgement.verdict if failed or passed else Verdict.INCONCLUSIVE,
+        verdict=judgement.verdict if decided else Verdict.INCONCLUSIVE,
         compared=counts.compared,
         mismatched=counts.mismatched,
         lower=judgement.lower,

@@ -31,7 +31,7 @@ WATCH: Options = {
 }
 # A rollback step or a check that keeps failing ends, visibly.
 STEP: Options = {
-    "start_to_close_timeout": timedelta(seconds=60),
+    "start_to_close_timeout": timedelta(minutes=10),
     "heartbeat_timeout": timedelta(seconds=5),
     "retry_policy": RetryPolicy(
         initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=10), maximum_attempts=5

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlreadyStartedError
 
 from activities.migrations import MigrationActivities, SetPhase
 from activities.rollbacks import BeginRollback, RollbackActivities
-from activities.validations import InterPhase, ValidationActivities
+from activities.validations import InterPhase, InterPhaseOutcome, ValidationActivities
 from crossfade.plan.resolved import ComponentPlan, OnComponentRollback
 from crossfade.states import ComponentStatus, PhaseStatus, RollbackTrigger, Verdict
 from workflows.effects import STEP, WRITE, unless_fenced
@@ -153,9 +153,12 @@ class Phase(PhaseOrders):
             checks=self.plan.gate,
             effect=self._effect("gate"),
         )
-        outcome = await workflow.execute_activity_method(
-            ValidationActivities.inter_phase, order, summary="inter-phase validation", **STEP
-        )
+        try:
+            outcome = await workflow.execute_activity_method(
+                ValidationActivities.inter_phase, order, summary="inter-phase validation", **STEP
+            )
+        except ActivityError as error:
+            outcome = InterPhaseOutcome(verdict=Verdict.FAIL, sentence=f"the gate could not be checked: {error.cause}")
         if outcome.verdict is Verdict.PASS:
             return True
         resumed = self.resumed
