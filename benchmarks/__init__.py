@@ -1,0 +1,1 @@
+"""What Crossfade promises, measured beside its peers: `python -m benchmarks.NAME [--json]`."""

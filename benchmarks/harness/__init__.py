@@ -1,0 +1,1 @@
+"""What every benchmark needs: the peers' environment, the report, interleaved rounds."""

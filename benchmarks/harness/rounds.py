@@ -1,0 +1,33 @@
+"""Timing in interleaved rounds: every contender once per round, so that a busy machine slows all of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import median, quantiles
+from time import perf_counter
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The durations of one contender, in milliseconds."""
+
+    median_ms: float
+    p25_ms: float
+    p75_ms: float
+    best_ms: float
+
+
+def timed(contenders: Mapping[str, Callable[[], object]], *, rounds: int) -> dict[str, Timing]:
+    """The timings of contenders after one warm-up round."""
+    durations: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(rounds + 1):
+        for name, run in contenders.items():
+            started = perf_counter()
+            run()
+            if number:
+                durations[name].append((perf_counter() - started) * 1000)
+    return {name: _timing(values) for name, values in durations.items()}
+
+
+def _timing(values: list[float]) -> Timing:
+    low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+    return Timing(median(values), low, high, min(values))

@@ -1,0 +1,1 @@
+"""What others do: naive tests at each look, and the packages scipy, statsmodels and gbstats."""
