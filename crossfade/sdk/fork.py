@@ -1,6 +1,7 @@
 """A forked child has the memory of its parent and none of its threads."""
 
 import os
+import threading  # noqa: F401 - its own hook must run before ours: it takes threads that ours has started for dead
 from typing import Protocol
 from weakref import WeakSet
 
