@@ -1,5 +1,6 @@
 """The stratified score with a normal mixture: what one would do about rates without an exact test."""
 
+from math import log, log1p
 from typing import NamedTuple
 
 import numpy as np
@@ -38,8 +39,8 @@ def stratified_score(rates: Rates, *, alpha: float = 0.05) -> Evidence:
 
 
 def _tuned(planned: Floats, alpha: float) -> Floats:
-    strictness = -2 * np.log(alpha)
-    return planned / (strictness + np.log1p(strictness))
+    strictness = -2 * log(alpha)
+    return planned / (strictness + log1p(strictness))
 
 
 def _log_e(score: Floats, variance: Floats, rho: Floats) -> Floats:

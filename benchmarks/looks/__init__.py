@@ -1,0 +1,1 @@
+"""One look at many metrics, ours and the peers, on the same figures."""
