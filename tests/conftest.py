@@ -1,6 +1,7 @@
 """The real Postgres and the real Temporal for every test that asks for them, one of each in a session."""
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -22,6 +23,12 @@ from store.engine import create_engine
 ROOT = Path(__file__).parent.parent
 # A test may lose its database at a power cut.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays until the end: the collector need not walk over it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -66,19 +73,19 @@ def template_database(postgres_url: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def shared_database(postgres_url: str, template_database: str) -> Iterator[str]:
     """The URL of a migrated database in which nobody commits."""
-    name = f"shared_{uuid4().hex[:12]}"
-    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}"))
-    yield _with_database(postgres_url, name)
-    asyncio.run(_execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
+    yield from _clone(postgres_url, template_database, "shared")
 
 
 @pytest.fixture(scope="session")
 def committed_database(postgres_url: str, template_database: str) -> Iterator[str]:
     """The URL of a migrated database for tests that commit, each in an environment of its own."""
-    name = f"committed_{uuid4().hex[:12]}"
-    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}"))
-    yield _with_database(postgres_url, name)
-    asyncio.run(_execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
+    yield from _clone(postgres_url, template_database, "committed")
+
+
+@pytest.fixture(scope="session")
+def workflow_database(postgres_url: str, template_database: str) -> Iterator[str]:
+    """The same for tests with a worker: a second relay on its database would take its messages elsewhere."""
+    yield from _clone(postgres_url, template_database, "workflows")
 
 
 @pytest.fixture
@@ -108,6 +115,13 @@ async def connection(shared_database: str) -> AsyncIterator[AsyncConnection]:
         if transaction.is_active:
             await transaction.rollback()
     await engine.dispose()
+
+
+def _clone(url: str, template: str, purpose: str) -> Iterator[str]:
+    name = f"{purpose}_{uuid4().hex[:12]}"
+    asyncio.run(_execute(url, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield _with_database(url, name)
+    asyncio.run(_execute(url, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 def _with_database(url: str, name: str) -> str:

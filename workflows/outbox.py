@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -29,23 +30,35 @@ BACK_OFF = 1.0  # seconds after Postgres has failed
 TASK_TIMEOUT = timedelta(seconds=2)
 
 
+class Unreachable(Exception):
+    """Temporal does not answer."""
+
+
 async def relay(engine: AsyncEngine, client: Client, stop: asyncio.Event, *, task_queue: str = TASK_QUEUE) -> None:
     """Deliver until `stop` is set; neither a dead database nor a dead Temporal ends it."""
     while not stop.is_set():
         try:
             delivered = await deliver(engine, client, task_queue=task_queue)
+            pause = 0.0 if delivered else IDLE
+        except Unreachable as away:
+            log.warning("Temporal does not answer, its messages wait: %s", away)
+            pause = BACK_OFF
         except Exception:  # a process edge: the relay must outlive everything that it depends on
             log.exception("the outbox could not be read")
-            delivered = 0
-            await _pause(stop, BACK_OFF)
-        if not delivered:
-            await _pause(stop, IDLE)
+            pause = BACK_OFF
+        if pause:
+            await _pause(stop, pause)
 
 
 async def deliver(engine: AsyncEngine, client: Client, *, task_queue: str = TASK_QUEUE) -> int:
-    """Deliver one batch and give how many messages it held; the store hands out one per workflow at a time."""
+    """Deliver one batch and give how many messages it held; the store hands out one per workflow at a time.
+
+    Raises Unreachable, with nothing taken, when Temporal does not answer: a whole batch would find that out as well.
+    """
     async with engine.begin() as connection:
         messages = await store.outbox.take(connection, limit=BATCH)
+        if messages:
+            await _require(client)
         errors = await asyncio.gather(*(_deliver(client, message, task_queue) for message in messages))
         for message, error in zip(messages, errors, strict=True):
             if error is None:
@@ -53,6 +66,14 @@ async def deliver(engine: AsyncEngine, client: Client, *, task_queue: str = TASK
             else:
                 await store.outbox.failed(connection, message.id, error=error)
     return len(messages)
+
+
+async def _require(client: Client) -> None:
+    try:
+        async with asyncio.timeout(CALL):
+            await client.workflow_service.get_system_info(GetSystemInfoRequest())
+    except (RPCError, TimeoutError, RuntimeError) as error:
+        raise Unreachable(type(error).__name__) from error
 
 
 async def _deliver(client: Client, message: Message, task_queue: str) -> str | None:

@@ -19,9 +19,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def company(committed_database: str, temporal: str) -> AsyncIterator[Company]:
+async def company(workflow_database: str, temporal: str) -> AsyncIterator[Company]:
     """The worker with everything that it needs."""
-    async with company_at(committed_database, temporal) as company:
+    async with company_at(workflow_database, temporal) as company:
         yield company
 
 
