@@ -1,0 +1,75 @@
+"""How the kinds of vectors that may be looked at at any time are solved."""
+
+import numpy as np
+
+from crossfade.statistics.accumulators import Moments
+from crossfade.statistics.evidence import log_p_value
+from crossfade.statistics.mixtures import (
+    mean_sequence,
+    one_sided_bound,
+    one_sided_log_e,
+    tuning,
+    two_sided_bound,
+    two_sided_log_e,
+)
+from crossfade.statistics.rates import RateDesign, RateEvidence, sequential_rates
+from crossfade.statistics.sample_ratio import sample_ratio
+from crossfade.statistics.stratified import StratifiedMeans, sequential_means
+from tests.crossfade.statistics.vector_inputs import Answers, Inputs, floats, moments, number, strata, told
+
+
+def srm_sequential(inputs: Inputs) -> Answers:
+    counted = floats(inputs["increments"]).sum(axis=0)
+    result = sample_ratio(counted, floats(inputs["theta0"]), concentration=number(inputs["concentration"]))
+    return {"log_e_value": told(result.log_e), "p_always_valid": told(result.p)}
+
+
+def counts_dirichlet(inputs: Inputs) -> Answers:
+    share = number(inputs["theta0_treatment"])
+    counted = floats(inputs["increments_treatment_control"]).sum(axis=0)
+    result = sample_ratio(counted, [share, 1 - share], concentration=number(inputs["concentration"]))
+    return {"log_e_value": told(result.log_e)}
+
+
+def sequential_mean_ci(inputs: Inputs) -> Answers:
+    result = mean_sequence(*moments(inputs), alpha=number(inputs["alpha"]), n_star=number(inputs["n_star"]))
+    return {
+        "diff": told(result.difference),
+        "ci_low": told(result.low),
+        "ci_high": told(result.high),
+        "p_always_valid": told(np.exp(log_p_value(result.log_e))),
+        "one_sided_lower_bound": told(result.lower_bound),
+    }
+
+
+def normal_mixture(inputs: Inputs) -> Answers:
+    score, information, alpha = (number(inputs[name]) for name in ("S", "V", "alpha"))
+    v_opt, alpha_opt = number(inputs["v_opt"]), number(inputs["alpha_opt"])
+    two, one = tuning(v_opt, alpha=alpha_opt), tuning(v_opt, alpha=alpha_opt, sides=1)
+    return {
+        "two_sided_bound": told(two_sided_bound(information, rho=two, alpha=alpha)),
+        "two_sided_log_e": told(two_sided_log_e(score, information, rho=two)),
+        "one_sided_bound": told(one_sided_bound(information, rho=one, alpha=alpha)),
+        "one_sided_log_e": told(one_sided_log_e(score, information, rho=one)),
+    }
+
+
+def stratified_mean(inputs: Inputs) -> Answers:
+    buckets = floats(inputs["buckets_nc_sumc_sumsqc_nt_sumt_sumsqt"]).T
+    evidence = StratifiedMeans.over_buckets(Moments.from_sums(*buckets[:3]), Moments.from_sums(*buckets[3:]))
+    result = sequential_means(evidence, v_opt=number(inputs["v_opt"]), alpha=number(inputs["alpha"]))
+    return {
+        "diff": told(result.difference),
+        "S": told(result.score),
+        "W": told(result.weight),
+        "V": told(result.information),
+        "log_e": told(result.log_e),
+        "ci_low": told(result.low),
+        "ci_high": told(result.high),
+    }
+
+
+def rate_ratio(inputs: Inputs) -> Answers:
+    design = RateDesign.of(number(inputs["null_ratio"]), number(inputs["ni_ratio"]))
+    result = sequential_rates(RateEvidence.over_buckets(*strata(inputs), design=design))
+    return {"log_e_harm": told(result.log_e_harm), "log_e_noninferior": told(result.log_e_noninferior)}
