@@ -1,6 +1,6 @@
 """What is kept of the data, per arm: fixed in size, merged by adding, one entry for each metric (and bucket)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -18,12 +18,13 @@ class Moments:
     """Number, mean and sum of squared deviations of the values of one arm; arrays of one shape.
 
     Merging follows Chan, Golub & LeVeque (1979): no difference of large sums, so that a mean of 1e9 keeps the digits
-    of a standard deviation of 1.
+    of a standard deviation of 1. What a float cannot hold of such a mean is kept beside it.
 
     Attributes:
         n: How many values.
         mean: Their mean, in the metric's unit; 0 where there are none.
         m2: Sum of squared deviations from the mean, in the unit squared.
+        rest: What is to be added to `mean`, less than its last digit.
 
     Raises:
         InvalidArgument: `n` is not a count, `mean` or `m2` is not finite, `m2` is negative, or the shapes do not fit.
@@ -32,10 +33,16 @@ class Moments:
     n: Floats
     mean: Floats
     m2: Floats
+    rest: Floats = field(default_factory=lambda: np.zeros(1))
 
     def __post_init__(self) -> None:
-        given = aligned(n=counts(self.n, "n"), mean=numbers(self.mean, "mean"), m2=not_negatives(self.m2, "m2"))
-        n, mean, m2 = given
+        n, mean, m2, rest = aligned(
+            n=counts(self.n, "n"),
+            mean=numbers(self.mean, "mean"),
+            m2=not_negatives(self.m2, "m2"),
+            rest=numbers(self.rest, "rest"),
+        )
+        object.__setattr__(self, "rest", np.where(n > 0, rest, 0.0))
         object.__setattr__(self, "n", n)
         object.__setattr__(self, "mean", np.where(n > 0, mean, 0.0))
         object.__setattr__(self, "m2", np.where(n > 1, m2, 0.0))
@@ -49,8 +56,8 @@ class Moments:
             return cls.from_variance(n, np.zeros(n.shape), np.zeros(n.shape))
         mean = given.mean(axis=-1)
         # The second pass of the corrected two-pass algorithm: what the rounded mean leaves over is put back.
-        mean = mean + (given - mean[..., None]).mean(axis=-1)
-        return cls(np.atleast_1d(n), np.atleast_1d(mean), ((given - mean[..., None]) ** 2).sum(axis=-1))
+        mean, rest = _split(mean, (given - mean[..., None]).mean(axis=-1))
+        return cls(n, mean, ((given - mean[..., None]) ** 2).sum(axis=-1), rest)
 
     @classmethod
     def from_variance(cls, n: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> Self:
@@ -87,8 +94,14 @@ class Moments:
         """The moments of the values of both."""
         n = self.n + other.n
         share = other.n / np.maximum(n, 1)
-        delta = other.mean - self.mean
-        return type(self)(n, self.mean + delta * share, self.m2 + other.m2 + delta**2 * self.n * share)
+        delta = mean_difference(self, other)
+        mean, rest = _split(self.mean, self.rest + delta * share)
+        return type(self)(n, mean, self.m2 + other.m2 + delta**2 * self.n * share, rest)
+
+
+def mean_difference(control: Moments, treatment: Moments) -> Floats:
+    """Treatment's mean minus control's, with the digits that neither mean alone can hold."""
+    return (treatment.mean - control.mean) + (treatment.rest - control.rest)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,3 +207,10 @@ class RatioMoments:
             self.denominator + other.denominator,
             self.comoment + other.comoment + apart * share,
         )
+
+
+def _split(mean: Floats, correction: Floats) -> tuple[Floats, Floats]:
+    """The sum, as the nearest float and what that leaves over (two-sum, Knuth 1969)."""
+    nearest = mean + correction
+    back = nearest - mean
+    return nearest, (mean - (nearest - back)) + (correction - back)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from crossfade.statistics.accumulators import Moments
+from crossfade.statistics.accumulators import Moments, mean_difference
 from crossfade.statistics.arguments import Floats, Texts, aligned, numbers, probabilities
 from crossfade.statistics.evidence import Status
 from crossfade.statistics.tails import log_student, probability
@@ -63,7 +63,7 @@ def welch(control: Moments, treatment: Moments, *, confidence: ArrayLike = 0.95,
     tested = numbers(null, "null")
     level = probabilities(confidence, "confidence")
     n_c, n_t, tested, level = aligned(control=control.n, treatment=treatment.n, null=tested, confidence=level)
-    difference = np.where((n_c > 0) & (n_t > 0), treatment.mean - control.mean, np.nan)
+    difference = np.where((n_c > 0) & (n_t > 0), mean_difference(control, treatment), np.nan)
     error, degrees = standard_error(control, treatment)
     varies = error > 0
     divisor = np.where(varies, error, 1.0)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from crossfade.errors import InvalidArgument
-from crossfade.statistics.accumulators import Moments
+from crossfade.statistics.accumulators import Moments, mean_difference
 from crossfade.statistics.arguments import Floats, aligned, not_negatives, numbers, positives, probabilities
 
 _NEWTON_STEPS = 12
@@ -129,7 +129,7 @@ def mean_sequence(control: Moments, treatment: Moments, *, alpha: ArrayLike, n_s
     total = np.maximum(n_c + n_t, 1)
     variance = control.variance / np.maximum(n_c, 1) + treatment.variance / np.maximum(n_t, 1)
     error = np.sqrt(np.where(variance > 0, variance, np.nan))
-    difference = np.where(n_c * n_t > 0, treatment.mean - control.mean, np.nan)
+    difference = np.where(n_c * n_t > 0, mean_difference(control, treatment), np.nan)
     rho, rho_one = tuning(n_star, alpha=alpha), tuning(n_star, alpha=alpha, sides=1)
     # S = t sqrt(N) has variance N under "no difference".
     half = error / np.sqrt(total) * two_sided_bound(total, rho=rho, alpha=alpha)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from crossfade.errors import InvalidArgument
-from crossfade.statistics.accumulators import Counts, Moments
+from crossfade.statistics.accumulators import Counts, Moments, mean_difference
 from crossfade.statistics.arguments import Bools, Floats, Texts, aligned, direction, not_negatives, probabilities
 from crossfade.statistics.evidence import Status, log_p_value, rejects
 from crossfade.statistics.means import standard_error
@@ -61,7 +61,7 @@ def noninferior_means(
     sign, allowed, _, _ = aligned(lower_is_better=sign, margin=allowed, control=control.n, treatment=treatment.n)
     error, degrees = standard_error(control, treatment)
     divisor = np.where(error > 0, error, np.nan)
-    statistic = (treatment.mean - control.mean - sign * allowed) / divisor
+    statistic = (mean_difference(control, treatment) - sign * allowed) / divisor
     log_p = log_student(sign * statistic, np.where(error > 0, degrees, np.nan))
     undecided = np.where(error == 0, Status.DEGENERATE_VARIANCE, Status.OK)
     status = np.where(np.isnan(error), Status.INSUFFICIENT_DATA, undecided)

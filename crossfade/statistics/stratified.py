@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crossfade.errors import InvalidArgument
-from crossfade.statistics.accumulators import Moments
+from crossfade.statistics.accumulators import Moments, mean_difference
 from crossfade.statistics.arguments import Floats, Texts, aligned, direction, not_negatives, numbers
 from crossfade.statistics.evidence import Status
 from crossfade.statistics.mixtures import one_sided_log_e, tuning, two_sided_bound, two_sided_log_e
@@ -68,7 +68,7 @@ class StratifiedMeans:
             weight=weight,
             score_control=weight * control.mean,
             score_treatment=weight * treatment.mean,
-            score=weight * (treatment.mean - control.mean),
+            score=weight * mean_difference(control, treatment),
             spread_control=weight * (weight / np.maximum(n_c, 1)),
             spread_treatment=weight * (weight / np.maximum(n_t, 1)),
             m2_control=np.broadcast_to(control.m2, n_c.shape),
