@@ -15,6 +15,10 @@ class Timing:
     p75_ms: float
     best_ms: float
 
+    def times(self, factor: float) -> "Timing":
+        """The timing of so much more of the same."""
+        return Timing(*(getattr(self, name) * factor for name in self.__slots__))
+
 
 def timed(contenders: Mapping[str, Callable[[], object]], *, rounds: int) -> dict[str, Timing]:
     """The timings of contenders after one warm-up round."""

@@ -24,11 +24,16 @@ def check(figures: Figures) -> dict[str, float]:
         RuntimeError: They do not agree, so that speed would mean nothing.
     """
     said = state_of(figures, n_star=GBSTATS_N_STAR).look()
-    _, gbstats_means, gbstats_ratio = peers.gbstats_look(figures)
+    gbstats_rates, gbstats_means, gbstats_ratio = peers.gbstats_look(figures)
+    entry_rates, entry_means = peers.gbstats_entry(figures, metrics=20)
     scipy_means, scipy_ratio = peers.scipy_look(figures)
     shares = chi_square(figures.split, WEIGHTS).p
     worst = {
         "gbstats, sequential mean": _worst(np.exp(np.minimum(-said.means.log_e, 0)), gbstats_means),
+        "gbstats, its own entry point": max(
+            _worst(gbstats_rates[: len(entry_rates)], entry_rates),
+            _worst(gbstats_means[: len(entry_means)], entry_means),
+        ),
         "gbstats, sample ratio": _worst(shares, gbstats_ratio),
         "scipy, Welch": _worst(welch(*figures.moments).p, scipy_means),
         "scipy, chi-square": _worst(shares, scipy_ratio),

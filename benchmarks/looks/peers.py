@@ -22,6 +22,15 @@ def gbstats_look(figures: Figures) -> tuple[list[float], list[float], list[float
     )
 
 
+def gbstats_entry(figures: Figures, *, metrics: int) -> tuple[list[float], list[float]]:
+    """The same through its own entry point, as GrowthBook calls it, for the first metrics only: p-values."""
+    rates = [([*c, c[1]], [*t, t[1]]) for c, t in proportions(figures)[:metrics]]
+    return (
+        [packages.gbstats_metric(*arms, kind="binomial", weights=WEIGHTS) for arms in rates],
+        [packages.gbstats_metric(*arms, kind="count", weights=WEIGHTS) for arms in sums(figures)[:metrics]],
+    )
+
+
 def scipy_look(figures: Figures) -> tuple[list[float], list[float]]:
     """Welch's test and a chi-square for each metric, valid only once: p-values."""
     expected = (figures.split.sum(axis=1, keepdims=True) * np.array(WEIGHTS)).tolist()

@@ -22,6 +22,35 @@ def gbstats_proportion(control: Sequence[float], candidate: Sequence[float]) -> 
     return _gbstats([statistics.ProportionStatistic(n=int(n), sum=total) for n, total in (control, candidate)])
 
 
+def gbstats_metric(
+    control: Sequence[float], candidate: Sequence[float], *, kind: str, weights: Sequence[float]
+) -> float:
+    """The p-value that gbstats' own entry point gives, sequential, with interval and sample ratio check.
+
+    Args:
+        control: n, sum and sum of squares.
+        candidate: The same of candidate.
+        kind: "count" for a mean, "binomial" for a proportion.
+        weights: The planned split.
+    """
+    settings, entry = import_module("gbstats.models.settings"), import_module("gbstats.gbstats")
+    analysis = settings.AnalysisSettingsForStatsEngine(
+        var_names=["control", "candidate"],
+        var_ids=["0", "1"],
+        weights=list(weights),
+        stats_engine="frequentist",
+        sequential_testing_enabled=True,
+        difference_type="absolute",
+    )
+    metric = settings.MetricSettingsForStatsEngine(id="m", name="m", statistic_type="mean", main_metric_type=kind)
+    rows = [
+        {"dimension": "", "variation": str(arm), "users": n, "count": n, "main_sum": total, "main_sum_squares": squares}
+        for arm, (n, total, squares) in enumerate((control, candidate))
+    ]
+    analysed = entry.process_single_metric(rows=rows, metric=metric, analyses=[analysis])
+    return float(analysed.analyses[0].dimensions[0].variations[1].pValue)
+
+
 def gbstats_sample_ratio(users: Sequence[float], weights: Sequence[float]) -> float:
     """The p-value of gbstats' check of the sample ratio."""
     return float(import_module("gbstats.utils").check_srm(users, weights))

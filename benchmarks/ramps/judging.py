@@ -30,12 +30,16 @@ class Truth(StrEnum):
 
 def of_rates(rates: Rates, schedule: Schedule, truth: Truth) -> Alarms:
     """Judge an error rate, or the share of requests above a limit."""
+    ours = _ours(judge_rates(rates, schedule), truth)
+    if truth is Truth.AT_MARGIN:
+        # No peer answers the question whether candidate is safe.
+        return ours
     control, candidate = rates.control.so_far(), rates.candidate.so_far()
     enough = candidate.n >= LEAST
     sums = Sums.of(control), Sums.of(candidate)
     said = stratified_score(rates)
     return {
-        **_ours(judge_rates(rates, schedule), truth),
+        **ours,
         "pooled z": _peer(pooled_z(control, candidate), truth) & enough,
         "naive Welch": _peer(welch(*sums), truth) & enough,
         "gbstats": _peer(gbstats_sequential(*sums, is_proportion=True), truth) & enough,

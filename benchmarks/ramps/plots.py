@@ -61,10 +61,12 @@ def _curves(pyplot: Any, panels: Sequence[tuple[Played, str, Sequence[str]]], *,
     for axis, (played, title, judges) in zip(axes, panels, strict=True):
         for judge in judges:
             curve = played.curves[judge] * 100
-            axis.plot(range(1, len(curve) + 1), curve, color=_COLOURS[judge], label=judge, linewidth=1.8)
+            # Dashed, since with equal arms it lies on top of pooled z.
+            line = "--" if judge == "naive Welch" else "-"
+            axis.plot(range(1, len(curve) + 1), curve, line, color=_COLOURS[judge], label=judge, linewidth=1.8)
         if played.scenario.truth == "healthy":
             axis.axhline(5, color="black", linewidth=0.8, linestyle=":")
-            axis.annotate("5 % promised", (1, 5), textcoords="offset points", xytext=(0, 3), fontsize=8)
+            axis.annotate("5 % promised", (1, 5), textcoords="offset points", xytext=(0, 3), fontsize=7)
         axis.set(title=title, xlabel="look", ylim=(0, 100))
         axis.legend(frameon=False, fontsize=8)
     axes[0].set_ylabel(f"% of {said}")
