@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from random import Random
 from statistics import median, quantiles
 from time import perf_counter
 
@@ -24,9 +25,12 @@ def timed(contenders: Mapping[str, Callable[[], object]], *, rounds: int) -> dic
     """The timings of contenders after one warm-up round."""
     durations: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds + 1):
-        for name, run in contenders.items():
+        order = list(contenders)
+        # Whoever follows a contender that empties the caches pays for it: each time somebody else.
+        Random(number).shuffle(order)
+        for name in order:
             started = perf_counter()
-            run()
+            contenders[name]()
             if number:
                 durations[name].append((perf_counter() - started) * 1000)
     return {name: _timing(values) for name, values in durations.items()}

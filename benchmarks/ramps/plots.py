@@ -50,7 +50,7 @@ def draw(played: Mapping[str, Played], limits: Mapping[float, Mapping[str, Score
                 (played["rising 0.5 to 1 %"], "Healthy, errors of both arms rise", drift),
                 (played["falling 1 to 0.5 %, +30 %"], "+30 % errors, those of both arms fall", drift),
             ],
-            said="ramps called harmful so far",
+            said="ramps with an alarm so far",
             file=folder / "strata.svg",
         )
         _limit(pyplot, limits, file=folder / "limit.svg")
