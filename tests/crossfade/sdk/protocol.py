@@ -167,11 +167,11 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("ETag", etag)
         if status not in {204, 304}:
             self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        with self.script.changed:
+        with self.script.changed:  # before the answer leaves: what the client does next must come after it
             self.script.requests.append((self.command, self.path, status))
             self.script.changed.notify_all()
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
