@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crossfade.errors import InvalidArgument
-from crossfade.statistics.arguments import Floats, aligned, counts, not_negatives, numbers
+from crossfade.statistics.arguments import Floats, aligned, counts, floats, not_negatives, numbers
 
 # A sum of squares that is known only up to rounding may come out this much below zero, relative to its size.
 _ROUNDING = 1e-9
@@ -65,9 +65,9 @@ class Moments:
 
         A mean of no values and a variance of fewer than two are ignored, be they NaN.
         """
-        size = counts(n, "n")
-        centre = np.where(size > 0, np.asarray(mean, dtype=np.float64), 0.0)
-        spread = np.where(size > 1, np.asarray(variance, dtype=np.float64), 0.0)
+        given = aligned(n=counts(n, "n"), mean=floats(mean, "mean"), variance=floats(variance, "variance"))
+        size, centre, spread = given
+        centre, spread = np.where(size > 0, centre, 0.0), np.where(size > 1, spread, 0.0)
         return cls(size, centre, not_negatives(spread, "variance") * np.maximum(size - 1, 0))
 
     @classmethod

@@ -13,16 +13,31 @@ Texts = NDArray[np.str_]
 _LARGEST_COUNT = 2.0**53
 
 
+def floats(value: ArrayLike, argument: str) -> Floats:
+    """Numbers of any kind, NaN and infinities too, at least one-dimensional.
+
+    Raises:
+        InvalidArgument: Something in it is not a number, or rows differ in length.
+    """
+    try:
+        given = np.asarray(value)
+    except ValueError:
+        raise InvalidArgument(argument, "must be rectangular") from None
+    if given.dtype.kind not in "iuf":
+        raise InvalidArgument(argument, "must be numbers")
+    return np.atleast_1d(given.astype(np.float64))
+
+
 def numbers(value: ArrayLike, argument: str) -> Floats:
     """Finite numbers, at least one-dimensional.
 
     Raises:
         InvalidArgument: Something in it is not a number, or NaN, or infinite.
     """
-    floats = _floats(value, argument)
-    if not bool(np.all(np.isfinite(floats))):
+    given = floats(value, argument)
+    if not bool(np.all(np.isfinite(given))):
         raise InvalidArgument(argument, "must be finite numbers")
-    return floats
+    return given
 
 
 def counts(value: ArrayLike, argument: str) -> Floats:
@@ -31,10 +46,10 @@ def counts(value: ArrayLike, argument: str) -> Floats:
     Raises:
         InvalidArgument: Something in it is not such a number.
     """
-    floats = _floats(value, argument)
-    if not bool(np.all((floats >= 0) & (floats <= _LARGEST_COUNT) & (floats == np.floor(floats)))):
+    given = floats(value, argument)
+    if not bool(np.all((given >= 0) & (given <= _LARGEST_COUNT) & (given == np.floor(given)))):
         raise InvalidArgument(argument, "must be whole numbers from 0 to 2**53")
-    return floats
+    return given
 
 
 def positives(value: ArrayLike, argument: str) -> Floats:
@@ -43,10 +58,10 @@ def positives(value: ArrayLike, argument: str) -> Floats:
     Raises:
         InvalidArgument: Something in it is not such a number.
     """
-    floats = numbers(value, argument)
-    if not bool(np.all(floats > 0)):
+    given = numbers(value, argument)
+    if not bool(np.all(given > 0)):
         raise InvalidArgument(argument, "must be above 0")
-    return floats
+    return given
 
 
 def not_negatives(value: ArrayLike, argument: str) -> Floats:
@@ -55,10 +70,10 @@ def not_negatives(value: ArrayLike, argument: str) -> Floats:
     Raises:
         InvalidArgument: Something in it is not such a number.
     """
-    floats = numbers(value, argument)
-    if not bool(np.all(floats >= 0)):
+    given = numbers(value, argument)
+    if not bool(np.all(given >= 0)):
         raise InvalidArgument(argument, "must not be negative")
-    return floats
+    return given
 
 
 def probabilities(value: ArrayLike, argument: str) -> Floats:
@@ -67,10 +82,10 @@ def probabilities(value: ArrayLike, argument: str) -> Floats:
     Raises:
         InvalidArgument: Something in it is not such a number.
     """
-    floats = _floats(value, argument)
-    if not bool(np.all((floats > 0) & (floats < 1))):
+    given = floats(value, argument)
+    if not bool(np.all((given > 0) & (given < 1))):
         raise InvalidArgument(argument, "must lie between 0 and 1")
-    return floats
+    return given
 
 
 def direction(lower_is_better: ArrayLike) -> Floats:
@@ -98,16 +113,6 @@ def aligned(**arguments: Floats) -> list[Floats]:
         except ValueError:
             raise InvalidArgument(name, f"must have a shape that fits {_others(arguments, name)}") from None
     return [np.broadcast_to(array, shape) for array in arguments.values()]
-
-
-def _floats(value: ArrayLike, argument: str) -> Floats:
-    try:
-        given = np.asarray(value)
-    except ValueError:
-        raise InvalidArgument(argument, "must be rectangular") from None
-    if given.dtype.kind not in "iuf":
-        raise InvalidArgument(argument, "must be numbers")
-    return np.atleast_1d(given.astype(np.float64))
 
 
 def _others(arguments: dict[str, Floats], name: str) -> str:

@@ -52,13 +52,14 @@ def two_sided_log_e(score: ArrayLike, information: ArrayLike, *, rho: ArrayLike)
         InvalidArgument: One is not finite, V is negative, rho is not above 0, or the shapes do not fit.
     """
     s, v, r = _checked(score, information, rho)
-    return 0.5 * np.log(r / (v + r)) + s**2 / (2 * (v + r))
+    return 0.5 * np.log(r / (v + r)) + _standardised(s, v + r) ** 2 / 2
 
 
 def one_sided_log_e(score: ArrayLike, information: ArrayLike, *, rho: ArrayLike) -> Floats:
     """The log e-value against "S has a mean of at most 0"; arguments and errors as in `two_sided_log_e`."""
     s, v, r = _checked(score, information, rho)
-    return 0.5 * np.log(4 * r / (v + r)) + s**2 / (2 * (v + r)) + special.log_ndtr(s / np.sqrt(v + r))
+    z = _standardised(s, v + r)
+    return 0.5 * np.log(4 * r / (v + r)) + z**2 / 2 + special.log_ndtr(z)
 
 
 def two_sided_bound(information: ArrayLike, *, rho: ArrayLike, alpha: ArrayLike) -> Floats:
@@ -133,11 +134,16 @@ def mean_sequence(control: Moments, treatment: Moments, *, alpha: ArrayLike, n_s
     rho, rho_one = tuning(n_star, alpha=alpha), tuning(n_star, alpha=alpha, sides=1)
     # S = t sqrt(N) has variance N under "no difference".
     half = error / np.sqrt(total) * two_sided_bound(total, rho=rho, alpha=alpha)
-    log_e = 0.5 * np.log(rho / (total + rho)) + (difference / error) ** 2 * total / (2 * (total + rho))
+    log_e = 0.5 * np.log(rho / (total + rho)) + _standardised(difference, error**2) ** 2 * (total / (2 * (total + rho)))
     growth = (total + rho_one) / total
     strictness = np.log1p(np.sqrt((total + rho_one) / rho_one) / (2 * probabilities(alpha, "alpha")))
     below = error * np.sqrt(2 * growth * strictness)
     return MeanSequence(difference, difference - half, difference + half, log_e, difference - below)
+
+
+def _standardised(score: Floats, variance: Floats) -> Floats:
+    """The score in standard deviations, cut off where its square would overflow."""
+    return np.clip(score / np.sqrt(variance), -1e150, 1e150)
 
 
 def _checked(score: ArrayLike, information: ArrayLike, rho: ArrayLike) -> list[Floats]:

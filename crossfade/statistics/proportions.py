@@ -5,15 +5,18 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import special
 
 from crossfade.statistics.accumulators import Counts
 from crossfade.statistics.arguments import Bools, Floats, Texts, aligned, probabilities
 from crossfade.statistics.evidence import Status
-from crossfade.statistics.tails import log_chi_square, log_normal, probability
+from crossfade.statistics.tails import SMALLEST, log_chi_square, log_normal, probability
 
 MINIMUM_EXPECTED = 5
 """Fisher's exact test decides while an expected cell of the table is below this."""
+_NEGLIGIBLE = 300
+# Tables whose chances differ by less are taken for equally likely, as R does.
+_TIE = 1e-7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -250,6 +253,24 @@ def _fisher(control: Counts, treatment: Counts, is_decided: Bools) -> Floats:
     exact = np.full(small.shape, np.nan)
     for at in np.argwhere(small):
         cell = tuple(at)
-        table = np.array([[x_t[cell], n_t[cell] - x_t[cell]], [x_c[cell], n_c[cell] - x_c[cell]]]).astype(np.int64)
-        exact[cell] = stats.fisher_exact(table).pvalue
+        exact[cell] = _fisher_p(float(n_c[cell]), float(x_c[cell]), float(n_t[cell]), float(x_t[cell]))
     return exact
+
+
+def _fisher_p(n_c: float, x_c: float, n_t: float, x_t: float) -> float:
+    """Fisher's two-sided p of one table: all tables that are at most as likely as this one, together.
+
+    The smallest margins are taken, so that their common cell runs from 0, with an expectation below 5: 300 counts
+    further its probability is below 1e-300. Ratios of neighbours are summed, no large logarithms subtracted.
+    """
+    first, second = ((n_t, (x_t, n_t - x_t)), (n_c, (x_c, n_c - x_c)))
+    row, cells = min(first, second)
+    total, successes = n_c + n_t, x_c + x_t
+    is_success = successes <= total - successes
+    column, observed = (successes, cells[0]) if is_success else (total - successes, cells[1])
+    k = np.arange(min(row, column, observed + _NEGLIGIBLE))
+    ratios = (row - k) / (k + 1) * ((column - k) / (total - row - column + k + 1))
+    logs = np.concatenate([[0.0], np.cumsum(np.log(ratios))])
+    chances = np.exp(logs - logs.max())
+    is_as_rare = logs <= logs[int(observed)] + _TIE
+    return max(min(float(chances[is_as_rare].sum() / chances.sum()), 1.0), SMALLEST)

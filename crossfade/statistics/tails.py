@@ -63,7 +63,9 @@ def log_chi_square(statistic: Floats, degrees: Floats) -> Floats:
 
 def _log_beta_tail(t: Floats, degrees: Floats) -> Floats:
     a, b = degrees / 2, 0.5
-    x = degrees / (degrees + t**2)
+    q = np.abs(t) / np.sqrt(degrees)
+    h = np.hypot(1.0, q)
+    x = 1 / h / h
 
     def coefficients(step: int) -> tuple[Floats, Floats]:
         half = step // 2
@@ -73,7 +75,9 @@ def _log_beta_tail(t: Floats, degrees: Floats) -> Floats:
             factor = half * (b - half) * x / ((a + 2 * half - 1) * (a + 2 * half))
         return factor, np.ones_like(x)
 
-    front = -a * np.log1p(t**2 / degrees) + b * np.log(t**2 / (degrees + t**2))
+    # ln(1 + q**2), where a huge q must not overflow and a small one not be lost.
+    growth = np.where(q < 1, np.log1p(np.minimum(q, 1.0) ** 2), 2 * np.log(h))
+    front = -a * growth + np.log(q / h)
     return front - np.log(a) - special.betaln(a, b) - np.log(_lentz(np.ones_like(x), coefficients))
 
 

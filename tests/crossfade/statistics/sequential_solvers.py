@@ -1,8 +1,11 @@
 """How the kinds of vectors that may be looked at at any time are solved."""
 
+import math
+import re
+
 import numpy as np
 
-from crossfade.statistics.accumulators import Moments
+from crossfade.statistics.accumulators import Counts, Moments
 from crossfade.statistics.evidence import log_p_value
 from crossfade.statistics.mixtures import (
     mean_sequence,
@@ -14,6 +17,8 @@ from crossfade.statistics.mixtures import (
 )
 from crossfade.statistics.rates import RateDesign, RateEvidence, sequential_rates
 from crossfade.statistics.sample_ratio import sample_ratio
+from crossfade.statistics.sequences import compare_quantiles, share_sequence
+from crossfade.statistics.spending import group_sequential_bounds, power_spending
 from crossfade.statistics.stratified import StratifiedMeans, sequential_means
 from tests.crossfade.statistics.vector_inputs import Answers, Inputs, floats, moments, number, strata, told
 
@@ -73,3 +78,33 @@ def rate_ratio(inputs: Inputs) -> Answers:
     design = RateDesign.of(number(inputs["null_ratio"]), number(inputs["ni_ratio"]))
     result = sequential_rates(RateEvidence.over_buckets(*strata(inputs), design=design))
     return {"log_e_harm": told(result.log_e_harm), "log_e_noninferior": told(result.log_e_noninferior)}
+
+
+def bernoulli_sequence(inputs: Inputs) -> Answers:
+    low, high = share_sequence(
+        Counts.of(number(inputs["n"]), number(inputs["successes"])),
+        alpha=number(inputs["alpha"]),
+        t_opt=number(inputs["t_opt"]),
+        alpha_opt=number(inputs["alpha_opt"]),
+    )
+    return {"low": told(low), "high": told(high)}
+
+
+def quantile_ab(inputs: Inputs) -> Answers:
+    log_e = compare_quantiles(
+        floats(inputs["control"]),
+        floats(inputs["treatment"]),
+        share=number(inputs["quantile"]),
+        t_opt=number(inputs["t_opt"]),
+        alpha_opt=number(inputs["alpha_opt"]),
+    )
+    return {"p": math.exp(min(0.0, -log_e))}
+
+
+def group_sequential(inputs: Inputs) -> Answers:
+    fractions, alpha = floats(inputs["information_fractions"]), number(inputs["alpha"])
+    spending = re.fullmatch(r"alpha\*t(?:\^([0-9.]+))?", str(inputs["spending"]))
+    if spending is None:
+        return {"status": f"no such spending: {inputs['spending']}"}
+    spent = power_spending(fractions, alpha=alpha, power=float(spending[1] or 1))
+    return {"z_bounds": group_sequential_bounds(fractions, spent, sides=int(number(inputs["sides"]))).tolist()}

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from crossfade.errors import InvalidArgument
 from crossfade.statistics.accumulators import Counts, Moments
 from crossfade.statistics.arguments import Floats
 
@@ -17,7 +18,10 @@ Solver: TypeAlias = Callable[[Inputs], Answers]
 
 def floats(value: Value) -> Floats:
     """Numbers, nested or not; null becomes NaN."""
-    return np.asarray(value, dtype=np.float64)
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidArgument("inputs", "must be numbers") from None
 
 
 def number(value: Value) -> float:

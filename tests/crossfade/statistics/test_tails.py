@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from crossfade.statistics.tails import log_chi_square, log_normal, log_student, probability
+
+
+def test_deep_tails_agree_with_60_digit_arithmetic() -> None:
+    logs = log_student(np.array([-40.0, -1e3, -1e5]), np.array([399998.0, 150.5, 90.0]))
+    assert logs == pytest.approx([-803.010692564978865, -665.755278609654146, -836.84347817205658], rel=1e-11)
+
+
+def test_deep_chi_square_tails_have_their_closed_forms() -> None:
+    x = np.array([3000.0, 5000.0, 1e6])
+    assert log_chi_square(x, np.full(3, 2.0)) == pytest.approx(-x / 2, rel=1e-13)
+    assert log_chi_square(x, np.full(3, 4.0)) == pytest.approx(-x / 2 + np.log1p(x / 2), rel=1e-13)
+
+
+def test_logarithms_continue_where_the_probability_ends() -> None:
+    """On both sides of the change of method the curve is the same: it falls by its slope."""
+    x = np.linspace(1270, 1300, 61)
+    steps = np.diff(log_chi_square(x, np.full(61, 4.0)))
+    assert np.allclose(np.diff(steps), 0, atol=1e-4)
+    t = -np.linspace(35.0, 37.5, 51)
+    assert np.allclose(np.diff(log_student(t, np.full(51, 1e6)), 2), -(0.05**2), atol=2e-5)
+
+
+def test_a_probability_is_never_told_as_0() -> None:
+    assert probability(log_normal(np.array([1e3])))[0] > 0
+    assert probability(np.array([-np.inf]))[0] > 0
+
+
+def test_no_decision_stays_no_decision() -> None:
+    assert np.isnan(probability(np.array([np.nan]))[0])
+    assert np.isnan(log_student(np.array([np.nan]), np.array([5.0]))[0])
