@@ -108,7 +108,9 @@ class Guardrail:
     def seen(self) -> str:
         """Estimate and interval in words."""
         told = self.margin.told
-        return f"{self.name} {told(self.estimate)} (between {told(self.low)} and {told(self.high)})"
+        is_alone = self.estimate is not None and not isfinite(self.estimate)
+        estimate = "in candidate only" if is_alone else told(self.estimate)
+        return f"{self.name} {estimate} (between {told(self.low)} and {told(self.high)})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

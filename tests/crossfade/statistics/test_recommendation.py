@@ -135,6 +135,11 @@ def test_an_open_interval_is_told_in_words() -> None:
     assert "between -100 % and any more" in recommend(step(replace(ERRORS, low=0.0, high=math.inf))).sentence
 
 
+def test_errors_that_legacy_does_not_have_are_told_in_words() -> None:
+    alone = replace(ERRORS, shows_harm=True, estimate=math.inf, low=1.2, high=math.inf)
+    assert "errorRate in candidate only (between +20 % and any more)" in recommend(step(alone)).sentence
+
+
 @pytest.mark.parametrize(
     ("argument", "wrong"),
     [("collected", -1), ("estimate", math.nan), ("low", 5.0), ("high", math.nan), ("needed", math.nan)],
