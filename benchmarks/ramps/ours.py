@@ -6,6 +6,7 @@ decides in the product. Either says harm, a difference in any direction, or that
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from types import EllipsisType
 from typing import Protocol, Self, TypeVar
 
@@ -17,6 +18,7 @@ from benchmarks.ramps.schedule import Schedule
 from crossfade.statistics import accumulators
 from crossfade.statistics.accumulators import Moments, RatioMoments
 from crossfade.statistics.evidence import rejects
+from crossfade.statistics.priors import ANY_HARM, SMALL_HARM, HarmPrior
 from crossfade.statistics.rates import RateDesign, RateEvidence, sequential_rates
 from crossfade.statistics.ratio import linearised
 from crossfade.statistics.stratified import (
@@ -72,22 +74,25 @@ E = TypeVar("E", bound=Evidence)
 
 
 def judge_rates(rates: Rates, schedule: Schedule, *, margin: float = 1.5) -> Judged:
-    """Judge a rate by the exact conditional mixture (M3), a look being a bucket."""
+    """Judge a rate by the exact conditional mixture (M3), a look being a bucket.
+
+    Steps expect any harm, the whole ramp a small one.
+    """
     design = RateDesign.of(margin=margin)
     looks = (
         RateEvidence.of(_counts(rates.control, look), _counts(rates.candidate, look), design=design)
         for look in range(schedule.looks)
     )
 
-    def say(evidence: RateEvidence, alpha: float) -> Verdicts:
-        said = sequential_rates(evidence, alpha=alpha)
+    def say(evidence: RateEvidence, alpha: float, prior: HarmPrior = ANY_HARM) -> Verdicts:
+        said = sequential_rates(evidence, alpha=alpha, prior=prior)
         return Verdicts(
             harm=rejects(said.log_e_harm, alpha=alpha),
             differs=(said.low > 1) | (said.high < 1),
             safe=rejects(said.log_e_noninferior, alpha=alpha),
         )
 
-    return _judged(looks, schedule, report=say, gates=[say] * len(schedule.percentages))
+    return _judged(looks, schedule, report=partial(say, prior=SMALL_HARM), gates=[say] * len(schedule.percentages))
 
 
 def judge_means(means: Means, schedule: Schedule, *, before: Sums, margin: float = 0.1) -> Judged:

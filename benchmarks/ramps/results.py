@@ -19,7 +19,6 @@ from benchmarks.ramps.scores import Score, cumulative
 SEED = 20_240_229
 _BLOCK = 500
 _LIMIT_RATES = (0.002, 0.005, 0.008, 0.015, 0.03)
-_PAGE_SCORE = 0.55
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +96,9 @@ def _power(name: str, scores: Mapping[str, Score], *, limit: float) -> Bar:
 
 
 def _falling(scores: Mapping[str, Score]) -> tuple[Bar, ...]:
-    """As often as the stratified score: of the same runs, and as it was measured once before."""
+    """As often as the stratified score of the same ramps."""
     ours, name = scores["crossfade harm"].share, "baseline falling, +30 % found"
-    return (
-        Bar.at_least(
-            f"{name}, beside the score (one-sided)", ours, limit=scores["stratified score"].share, unit="of the ramps"
-        ),
-        Bar.at_least(
-            f"{name}, beside the score (two-sided)",
-            ours,
-            limit=scores["stratified score, two-sided"].share,
-            unit="of the ramps",
-        ),
-        Bar.at_least(f"{name}, beside the score's earlier figure", ours, limit=_PAGE_SCORE, unit="of the ramps"),
+    return tuple(
+        Bar.at_least(f"{name}, beside the score ({sides})", ours, limit=scores[score].share, unit="of the ramps")
+        for sides, score in (("one-sided", "stratified score"), ("two-sided", "stratified score, two-sided"))
     )

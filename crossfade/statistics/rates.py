@@ -17,24 +17,13 @@ from crossfade.errors import InvalidArgument
 from crossfade.statistics.accumulators import Counts
 from crossfade.statistics.arguments import Floats, aligned, positives, probabilities
 from crossfade.statistics.evidence import log_mean_exp
+from crossfade.statistics.priors import ANY_HARM, AROUND, PRIOR_SPREAD, STEPS, HarmPrior, log_normal_weights
 
-PRIOR_SPREAD = 0.7
-"""Standard deviation of the log ratio that the mixtures expect."""
-_STEPS = np.arange(1, 61) * (np.log(20) / 60)
-_INTERVAL = np.linspace(-3.5, 3.5, 121)
-
-
-def _log_weights(distances: Floats) -> Floats:
-    logs = -(distances**2) / (2 * PRIOR_SPREAD**2)
-    weights: Floats = logs - np.log(np.exp(logs).sum())
-    return weights
-
-
-_SIDE_WEIGHTS, _INTERVAL_WEIGHTS = _log_weights(_STEPS), _log_weights(_INTERVAL)
-_HARM = slice(0, len(_STEPS))
-_SAFE = slice(len(_STEPS), 2 * len(_STEPS))
-_NULL, _MARGIN = 2 * len(_STEPS), 2 * len(_STEPS) + 1
-_BOTH = slice(2 * len(_STEPS) + 2, None)
+_INTERVAL_WEIGHTS = log_normal_weights(AROUND, PRIOR_SPREAD)
+_HARM = slice(0, len(STEPS))
+_SAFE = slice(len(STEPS), 2 * len(STEPS))
+_NULL, _MARGIN = 2 * len(STEPS), 2 * len(STEPS) + 1
+_BOTH = slice(2 * len(STEPS) + 2, None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,8 +48,8 @@ class RateDesign:
             null_ratio=positives(self.null_ratio, "null_ratio"), margin=positives(self.margin, "margin")
         )
         null_log, margin_log = np.log(null)[..., None], np.log(margin)[..., None]
-        both = np.broadcast_to(_INTERVAL, (*null.shape, len(_INTERVAL)))
-        grid = np.concatenate([null_log + _STEPS, margin_log - _STEPS, null_log, margin_log, both], axis=-1)
+        both = np.broadcast_to(AROUND, (*null.shape, len(AROUND)))
+        grid = np.concatenate([null_log + STEPS, margin_log - STEPS, null_log, margin_log, both], axis=-1)
         object.__setattr__(self, "null_ratio", null)
         object.__setattr__(self, "margin", margin)
         object.__setattr__(self, "log_ratios", grid)
@@ -157,12 +146,15 @@ class SequentialRates:
     high: Floats
 
 
-def sequential_rates(evidence: RateEvidence, *, alpha: ArrayLike = 0.05) -> SequentialRates:
+def sequential_rates(
+    evidence: RateEvidence, *, alpha: ArrayLike = 0.05, prior: HarmPrior = ANY_HARM
+) -> SequentialRates:
     """Evidence of harm, evidence of no inferiority, and an interval for the ratio of two rates.
 
     Args:
-        evidence: The sums over all buckets of this step.
+        evidence: The sums over all buckets of this step, or of the whole ramp.
         alpha: The probability that the interval ever misses the truth.
+        prior: What harm is expected; `priors.SMALL_HARM` for a whole ramp. Fixed before the first look.
 
     Raises:
         InvalidArgument: `alpha` is not between 0 and 1.
@@ -172,8 +164,8 @@ def sequential_rates(evidence: RateEvidence, *, alpha: ArrayLike = 0.05) -> Sequ
     is_known = evidence.below > 0
     ratio = np.where(is_known, evidence.above / np.where(is_known, evidence.below, 1.0), np.inf)
     return SequentialRates(
-        log_e_harm=log_mean_exp(logs[..., _HARM], _SIDE_WEIGHTS) - logs[..., _NULL],
-        log_e_noninferior=log_mean_exp(logs[..., _SAFE], _SIDE_WEIGHTS) - logs[..., _MARGIN],
+        log_e_harm=log_mean_exp(logs[..., _HARM], prior.log_weights) - logs[..., _NULL],
+        log_e_noninferior=log_mean_exp(logs[..., _SAFE], ANY_HARM.log_weights) - logs[..., _MARGIN],
         ratio=np.where((evidence.above > 0) | is_known, ratio, np.nan),
         low=low,
         high=high,
@@ -183,7 +175,7 @@ def sequential_rates(evidence: RateEvidence, *, alpha: ArrayLike = 0.05) -> Sequ
 def harm_increments(evidence: RateEvidence) -> tuple[Floats, Floats]:
     """One bucket's log likelihood ratios against the null ratio, last axis, and their log weights: for a detector."""
     logs = evidence.log_likelihood
-    return logs[..., _HARM] - logs[..., _NULL, None], _SIDE_WEIGHTS
+    return logs[..., _HARM] - logs[..., _NULL, None], ANY_HARM.log_weights
 
 
 def log_likelihoods(x_control: Floats, x_treatment: Floats, share: Floats, log_ratios: Floats) -> Floats:
@@ -198,9 +190,9 @@ def log_likelihoods(x_control: Floats, x_treatment: Floats, share: Floats, log_r
 
 def side_log_e(x_control: Floats, x_treatment: Floats, share: Floats, *, margin: Floats) -> Floats:
     """The log e-value of one bucket against "the ratio is at least `margin`"; for planning, with events in parts."""
-    grid = np.log(margin)[..., None] - np.concatenate([_STEPS, [0.0]])
+    grid = np.log(margin)[..., None] - np.concatenate([STEPS, [0.0]])
     logs = log_likelihoods(x_control, x_treatment, share, grid)
-    return log_mean_exp(logs[..., :-1], _SIDE_WEIGHTS) - logs[..., -1]
+    return log_mean_exp(logs[..., :-1], ANY_HARM.log_weights) - logs[..., -1]
 
 
 def _interval(logs: Floats, alpha: Floats) -> tuple[Floats, Floats]:
@@ -219,7 +211,7 @@ def _interval(logs: Floats, alpha: Floats) -> tuple[Floats, Floats]:
 
 def _end(logs: Floats, last: Floats, floor: Floats) -> Floats:
     """The upper end in ln r, given the last grid point inside; infinite when that is the grid's last."""
-    size, step = logs.shape[-1], _INTERVAL[1] - _INTERVAL[0]
+    size, step = logs.shape[-1], AROUND[1] - AROUND[0]
 
     def at(position: Floats) -> Floats:
         chosen = np.clip(position, 0, size - 1).astype(np.int64)[..., None]
@@ -231,4 +223,4 @@ def _end(logs: Floats, last: Floats, floor: Floats) -> Floats:
     from_inside = np.where(before < 0, (here - floor) / np.where(before < 0, -before, 1.0), np.inf)
     from_outside = np.where(beyond < 0, 1 + (floor - following) / np.where(beyond < 0, beyond, 1.0), np.inf)
     steps = np.minimum(np.minimum(from_inside, from_outside), 1.0)
-    return np.where(last < size - 1, _INTERVAL[0] + step * (last + steps), np.inf)
+    return np.where(last < size - 1, AROUND[0] + step * (last + steps), np.inf)
