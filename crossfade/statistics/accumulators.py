@@ -142,7 +142,7 @@ class Counts:
         return np.where(self.n > 0, self.successes / np.maximum(self.n, 1), np.nan)
 
     def moments(self) -> Moments:
-        """The moments of the zeros and ones, for M4 on conversions."""
+        """The moments of the zeros and ones; M4 takes the counts themselves, since rare conversions are not for it."""
         rate = self.successes / np.maximum(self.n, 1)
         return Moments(self.n, rate, self.successes * (1 - rate))
 

@@ -16,11 +16,14 @@ class Status(StrEnum):
     """Why a number is there, or is not.
 
     `INSUFFICIENT_DATA`: too little for a decision. `DEGENERATE_VARIANCE`: no value differs from another.
+    `TOO_FEW_EVENTS`: fewer than 30 successes, or failures, in an arm: conversions do not add up to a bell curve yet;
+    `rates.sequential_rates` decides exactly.
     """
 
     OK = "ok"
     INSUFFICIENT_DATA = "insufficient_data"
     DEGENERATE_VARIANCE = "degenerate_variance"
+    TOO_FEW_EVENTS = "too_few_events"
 
 
 def peak(earlier: ArrayLike, log_e: ArrayLike) -> Floats:

@@ -12,13 +12,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crossfade.errors import InvalidArgument
-from crossfade.statistics.accumulators import Moments, mean_difference
-from crossfade.statistics.arguments import Floats, Texts, aligned, direction, not_negatives, numbers
+from crossfade.statistics.accumulators import Counts, Moments, mean_difference
+from crossfade.statistics.arguments import Bools, Floats, Texts, aligned, direction, not_negatives, numbers
 from crossfade.statistics.evidence import Status
 from crossfade.statistics.mixtures import one_sided_log_e, tuning, two_sided_bound, two_sided_log_e
 
 MINIMUM_TREATMENT = 100
 """No verdict from fewer values of treatment: the sequence is asymptotic (M12)."""
+MINIMUM_EVENTS = 30
+"""No verdict on conversions with fewer successes, or failures, in an arm: of so few the sum is not normal (M12)."""
+
+_UNLIMITED = np.full(1, np.inf)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +42,10 @@ class StratifiedMeans:
         m2_treatment: The same of treatment.
         degrees_control: Sum of n - 1 over buckets with values.
         degrees_treatment: The same of treatment.
+        successes_control: Of conversions; infinite where the values are not zeros and ones, which need no minimum.
+        failures_control: Likewise.
+        successes_treatment: The same of treatment.
+        failures_treatment: Likewise.
     """
 
     n_control: Floats
@@ -52,15 +60,21 @@ class StratifiedMeans:
     m2_treatment: Floats
     degrees_control: Floats
     degrees_treatment: Floats
+    successes_control: Floats
+    failures_control: Floats
+    successes_treatment: Floats
+    failures_treatment: Floats
 
     @classmethod
-    def of(cls, control: Moments, treatment: Moments) -> Self:
-        """One bucket of each metric.
+    def of(cls, control: Moments | Counts, treatment: Moments | Counts) -> Self:
+        """One bucket of each metric; of conversions give the counts, so that rare ones are known for what they are.
 
         Raises:
             InvalidArgument: The shapes do not fit.
         """
         n_c, n_t = aligned(control=control.n, treatment=treatment.n)
+        events = {**_events(control, n_c.shape, "control"), **_events(treatment, n_c.shape, "treatment")}
+        control, treatment = _moments(control), _moments(treatment)
         weight = n_c * (n_t / np.maximum(n_c + n_t, 1))
         return cls(
             n_control=n_c,
@@ -75,10 +89,11 @@ class StratifiedMeans:
             m2_treatment=np.broadcast_to(treatment.m2, n_c.shape),
             degrees_control=np.maximum(n_c - 1, 0),
             degrees_treatment=np.maximum(n_t - 1, 0),
+            **events,
         )
 
     @classmethod
-    def over_buckets(cls, control: Moments, treatment: Moments) -> Self:
+    def over_buckets(cls, control: Moments | Counts, treatment: Moments | Counts) -> Self:
         """All buckets at once, along the last axis of both arms."""
         each = cls.of(control, treatment)
         return cls(*(np.atleast_1d(getattr(each, field.name).sum(axis=-1)) for field in fields(cls)))
@@ -94,6 +109,13 @@ class StratifiedMeans:
         s2_t = self.m2_treatment / np.maximum(self.degrees_treatment, 1)
         factor = np.asarray(control_factor, dtype=np.float64)
         return np.where(known, s2_t * self.spread_treatment + factor**2 * s2_c * self.spread_control, np.nan)
+
+    @property
+    def has_events(self) -> Bools:
+        """Whether no conversion metric has too few successes or failures in an arm; true of all others."""
+        arms = (self.successes_control, self.failures_control, self.successes_treatment, self.failures_treatment)
+        enough: Bools = np.minimum.reduce(arms) >= MINIMUM_EVENTS
+        return enough
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -230,12 +252,25 @@ def planned_information(control: Moments, *, n_control: ArrayLike, n_treatment: 
 def _one_sided(
     evidence: StratifiedMeans, score: Floats, information: Floats, *, v_opt: ArrayLike, alpha: ArrayLike
 ) -> Floats:
-    is_ready = (information > 0) & (evidence.n_treatment >= MINIMUM_TREATMENT)
+    is_ready = (information > 0) & (evidence.n_treatment >= MINIMUM_TREATMENT) & evidence.has_events
     rho = tuning(v_opt, alpha=alpha, sides=1)
     return np.where(is_ready, one_sided_log_e(score, np.where(is_ready, information, 0.0), rho=rho), np.nan)
 
 
 def _status(evidence: StratifiedMeans, information: Floats) -> Texts:
     is_ready = (information >= 0) & (evidence.n_treatment >= MINIMUM_TREATMENT)
-    status = np.where(is_ready, Status.OK, Status.INSUFFICIENT_DATA)
+    enough = np.where(evidence.has_events, Status.OK, Status.TOO_FEW_EVENTS)
+    status = np.where(is_ready, enough, Status.INSUFFICIENT_DATA)
     return np.where(information == 0, Status.DEGENERATE_VARIANCE, status)
+
+
+def _moments(arm: Moments | Counts) -> Moments:
+    return arm.moments() if isinstance(arm, Counts) else arm
+
+
+def _events(arm: Moments | Counts, shape: tuple[int, ...], name: str) -> dict[str, Floats]:
+    successes, failures = (arm.successes, arm.failures) if isinstance(arm, Counts) else (_UNLIMITED, _UNLIMITED)
+    return {
+        f"successes_{name}": np.broadcast_to(successes, shape),
+        f"failures_{name}": np.broadcast_to(failures, shape),
+    }
