@@ -67,7 +67,7 @@ def welch(control: Moments, treatment: Moments, *, confidence: ArrayLike = 0.95,
     error, degrees = standard_error(control, treatment)
     varies = error > 0
     divisor = np.where(varies, error, 1.0)
-    t = np.where(varies, (difference - tested) / divisor, np.nan)
+    t = np.where(varies, in_errors(difference - tested, divisor), np.nan)
     log_p = np.where(varies, np.log(2.0) + log_student(-np.abs(t), degrees), np.nan)
     is_same = (error == 0) & (difference == tested)
     log_p = np.where(is_same, 0.0, np.minimum(log_p, 0.0))
@@ -86,6 +86,12 @@ def welch(control: Moments, treatment: Moments, *, confidence: ArrayLike = 0.95,
         high=difference + half,
         status=_status(error),
     )
+
+
+def in_errors(difference: Floats, error: Floats) -> Floats:
+    """The difference in standard errors, cut off where a float ends."""
+    with np.errstate(over="ignore"):
+        return np.minimum(np.maximum(difference / error, -1e300), 1e300)
 
 
 def standard_error(control: Moments, treatment: Moments) -> tuple[Floats, Floats]:

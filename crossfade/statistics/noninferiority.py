@@ -13,7 +13,7 @@ from crossfade.errors import InvalidArgument
 from crossfade.statistics.accumulators import Counts, Moments, mean_difference
 from crossfade.statistics.arguments import Bools, Floats, Texts, aligned, direction, not_negatives, probabilities
 from crossfade.statistics.evidence import Status, log_p_value, rejects
-from crossfade.statistics.means import standard_error
+from crossfade.statistics.means import in_errors, standard_error
 from crossfade.statistics.multiple import holm
 from crossfade.statistics.tails import log_student, probability
 
@@ -61,7 +61,7 @@ def noninferior_means(
     sign, allowed, _, _ = aligned(lower_is_better=sign, margin=allowed, control=control.n, treatment=treatment.n)
     error, degrees = standard_error(control, treatment)
     divisor = np.where(error > 0, error, np.nan)
-    statistic = (mean_difference(control, treatment) - sign * allowed) / divisor
+    statistic = in_errors(mean_difference(control, treatment) - sign * allowed, divisor)
     log_p = log_student(sign * statistic, np.where(error > 0, degrees, np.nan))
     undecided = np.where(error == 0, Status.DEGENERATE_VARIANCE, Status.OK)
     status = np.where(np.isnan(error), Status.INSUFFICIENT_DATA, undecided)
