@@ -7,6 +7,7 @@ from crossfade.errors import InvalidArgument
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Integers = NDArray[np.int64]
 Texts = NDArray[np.str_]
 
 # Above 2**53 a float no longer tells n from n + 1.

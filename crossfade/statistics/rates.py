@@ -15,11 +15,11 @@ from numpy.typing import ArrayLike
 
 from crossfade.errors import InvalidArgument
 from crossfade.statistics.accumulators import Counts
-from crossfade.statistics.arguments import Floats, aligned, positives, probabilities
-from crossfade.statistics.evidence import log_mean_exp
+from crossfade.statistics.arguments import Floats, Integers, aligned, positives, probabilities
 from crossfade.statistics.priors import ANY_HARM, AROUND, PRIOR_SPREAD, STEPS, HarmPrior, log_normal_weights
 
 _INTERVAL_WEIGHTS = log_normal_weights(AROUND, PRIOR_SPREAD)
+_NEGLIGIBLE = -700.0
 _HARM = slice(0, len(STEPS))
 _SAFE = slice(len(STEPS), 2 * len(STEPS))
 _NULL, _MARGIN = 2 * len(STEPS), 2 * len(STEPS) + 1
@@ -33,7 +33,7 @@ class RateDesign:
     Attributes:
         null_ratio: Harm is a ratio above this.
         margin: Treatment counts as not inferior when the ratio is shown to be below this.
-        log_ratios: The grid, last axis: 60 above `null_ratio`, 60 below `margin`, those two, 121 around 1.
+        log_ratios: The grid, first axis: 60 above `null_ratio`, 60 below `margin`, those two, 121 around 1.
 
     Raises:
         InvalidArgument: A ratio is not above 0, or the shapes do not fit.
@@ -47,9 +47,9 @@ class RateDesign:
         null, margin = aligned(
             null_ratio=positives(self.null_ratio, "null_ratio"), margin=positives(self.margin, "margin")
         )
-        null_log, margin_log = np.log(null)[..., None], np.log(margin)[..., None]
-        both = np.broadcast_to(AROUND, (*null.shape, len(AROUND)))
-        grid = np.concatenate([null_log + STEPS, margin_log - STEPS, null_log, margin_log, both], axis=-1)
+        null_log, margin_log, steps = np.log(null), np.log(margin), _upright(STEPS, null)
+        both = np.broadcast_to(_upright(AROUND, null), (len(AROUND), *null.shape))
+        grid = np.concatenate([null_log + steps, margin_log - steps, null_log[None], margin_log[None], both])
         object.__setattr__(self, "null_ratio", null)
         object.__setattr__(self, "margin", margin)
         object.__setattr__(self, "log_ratios", grid)
@@ -65,7 +65,7 @@ class RateEvidence:
     """What all buckets so far say of each metric, merged by adding.
 
     Attributes:
-        log_likelihood: log L(r) - log L(1) on the design's grid, last axis.
+        log_likelihood: log L(r) - log L(1) on the design's grid, first axis.
         n_control: Trials of control.
         x_control: Events of control.
         n_treatment: Trials of treatment.
@@ -121,7 +121,7 @@ class RateEvidence:
 
     def __add__(self, other: Self) -> Self:
         """The evidence of the buckets of both, which must share their design."""
-        if self.log_likelihood.shape[-1] != other.log_likelihood.shape[-1]:
+        if len(self.log_likelihood) != len(other.log_likelihood):
             raise InvalidArgument("other", "must be of the same design")
         return type(self)(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
@@ -160,12 +160,12 @@ def sequential_rates(
         InvalidArgument: `alpha` is not between 0 and 1.
     """
     logs = evidence.log_likelihood
-    low, high = _interval(logs[..., _BOTH], probabilities(alpha, "alpha"))
+    low, high = _interval(logs[_BOTH], probabilities(alpha, "alpha"))
     is_known = evidence.below > 0
     ratio = np.where(is_known, evidence.above / np.where(is_known, evidence.below, 1.0), np.inf)
     return SequentialRates(
-        log_e_harm=log_mean_exp(logs[..., _HARM], prior.log_weights) - logs[..., _NULL],
-        log_e_noninferior=log_mean_exp(logs[..., _SAFE], ANY_HARM.log_weights) - logs[..., _MARGIN],
+        log_e_harm=_log_mixture(logs[_HARM], prior.log_weights) - logs[_NULL],
+        log_e_noninferior=_log_mixture(logs[_SAFE], ANY_HARM.log_weights) - logs[_MARGIN],
         ratio=np.where((evidence.above > 0) | is_known, ratio, np.nan),
         low=low,
         high=high,
@@ -175,24 +175,45 @@ def sequential_rates(
 def harm_increments(evidence: RateEvidence) -> tuple[Floats, Floats]:
     """One bucket's log likelihood ratios against the null ratio, last axis, and their log weights: for a detector."""
     logs = evidence.log_likelihood
-    return logs[..., _HARM] - logs[..., _NULL, None], ANY_HARM.log_weights
+    return np.moveaxis(logs[_HARM] - logs[_NULL], 0, -1), ANY_HARM.log_weights
 
 
 def log_likelihoods(x_control: Floats, x_treatment: Floats, share: Floats, log_ratios: Floats) -> Floats:
-    """Give log L(r) - log L(1) of one bucket: x_t ln r - (x_c + x_t) ln(1 + (r - 1) share), grid on the last axis.
+    """Give log L(r) - log L(1) of one bucket: x_t ln r - (x_c + x_t) ln(1 + (r - 1) share), grid on the first axis.
 
     `share` is treatment's part of the trials. Taken relative to r = 1 nothing large cancels.
     """
-    spread = np.log1p(np.expm1(log_ratios) * share[..., None])
-    logs: Floats = x_treatment[..., None] * log_ratios - (x_control + x_treatment)[..., None] * spread
+    missing = (1,) * (share.ndim + 1 - log_ratios.ndim)
+    grid = log_ratios.reshape(len(log_ratios), *missing, *log_ratios.shape[1:])
+    logs: Floats = np.expm1(grid) * share
+    np.log1p(logs, out=logs)
+    logs *= -(x_control + x_treatment)
+    logs += x_treatment * grid
     return logs
 
 
 def side_log_e(x_control: Floats, x_treatment: Floats, share: Floats, *, margin: Floats) -> Floats:
     """The log e-value of one bucket against "the ratio is at least `margin`"; for planning, with events in parts."""
-    grid = np.log(margin)[..., None] - np.concatenate([STEPS, [0.0]])
+    grid = np.log(margin) - _upright(np.append(STEPS, 0.0), margin)
     logs = log_likelihoods(x_control, x_treatment, share, grid)
-    return log_mean_exp(logs[..., :-1], ANY_HARM.log_weights) - logs[..., -1]
+    log_e: Floats = _log_mixture(logs[:-1], ANY_HARM.log_weights) - logs[-1]
+    return log_e
+
+
+def _upright(grid: Floats, metrics: Floats) -> Floats:
+    """The grid along an axis before those of the metrics: numpy works fastest along the last axis, the long one."""
+    return grid.reshape(-1, *(1,) * metrics.ndim)
+
+
+def _log_mixture(logs: Floats, log_weights: Floats) -> Floats:
+    """log(sum of weight * exp(log)) over the first axis, without overflow."""
+    largest = logs.max(axis=0)
+    likelihoods = logs - largest
+    # Far below what counts; exp is several times slower where it underflows.
+    np.maximum(likelihoods, _NEGLIGIBLE, out=likelihoods)
+    np.exp(likelihoods, out=likelihoods)
+    mixed: Floats = np.log(np.tensordot(np.exp(log_weights), likelihoods, axes=1)) + largest
+    return mixed
 
 
 def _interval(logs: Floats, alpha: Floats) -> tuple[Floats, Floats]:
@@ -201,26 +222,31 @@ def _interval(logs: Floats, alpha: Floats) -> tuple[Floats, Floats]:
     log L is concave in ln r, so the set is an interval and log L lies below the line through any two grid points,
     prolonged: the ends are sought on those lines, which lie outside.
     """
-    floor = log_mean_exp(logs, _INTERVAL_WEIGHTS) + np.log(alpha)
-    inside = logs > floor[..., None]
-    first = inside.argmax(axis=-1)
-    last = logs.shape[-1] - 1 - inside[..., ::-1].argmax(axis=-1)
-    low = -_end(logs[..., ::-1], logs.shape[-1] - 1 - first, floor)
-    return np.exp(low), np.exp(_end(logs, last, floor))
+    floors = _log_mixture(logs, _INTERVAL_WEIGHTS) + np.log(alpha)
+    rows = np.broadcast_to(logs, (len(logs), *floors.shape)).reshape(len(logs), -1)
+    floor = floors.ravel()
+    inside = rows > floor
+    first = inside.argmax(axis=0)
+    last = first + inside.sum(axis=0, dtype=np.int16) - 1
+    low = np.where(first > 0, first - _beyond(rows, first, -1, floor), -np.inf)
+    high = np.where(last < len(rows) - 1, last + _beyond(rows, last, 1, floor), np.inf)
+    step = AROUND[1] - AROUND[0]
+    ends = np.exp(AROUND[0] + step * np.stack([low, high]))
+    return ends[0].reshape(floors.shape), ends[1].reshape(floors.shape)
 
 
-def _end(logs: Floats, last: Floats, floor: Floats) -> Floats:
-    """The upper end in ln r, given the last grid point inside; infinite when that is the grid's last."""
-    size, step = logs.shape[-1], AROUND[1] - AROUND[0]
+def _beyond(rows: Floats, end: Integers, outwards: int, floor: Floats) -> Floats:
+    """How far, in steps of the grid, the interval reaches beyond its last grid point; from 0 to 1."""
+    columns = np.arange(rows.shape[1])
 
-    def at(position: Floats) -> Floats:
-        chosen = np.clip(position, 0, size - 1).astype(np.int64)[..., None]
-        values: Floats = np.take_along_axis(logs, chosen, axis=-1)[..., 0]
+    def at(steps: int) -> Floats:
+        chosen = np.minimum(np.maximum(end + outwards * steps, 0), len(rows) - 1)
+        values: Floats = rows[chosen, columns]
         return values
 
-    here, following = at(last), at(last + 1)
-    before, beyond = here - at(last - 1), at(last + 2) - following
-    from_inside = np.where(before < 0, (here - floor) / np.where(before < 0, -before, 1.0), np.inf)
-    from_outside = np.where(beyond < 0, 1 + (floor - following) / np.where(beyond < 0, beyond, 1.0), np.inf)
-    steps = np.minimum(np.minimum(from_inside, from_outside), 1.0)
-    return np.where(last < size - 1, AROUND[0] + step * (last + steps), np.inf)
+    here, following = at(0), at(1)
+    rise, fall = at(-1) - here, following - at(2)
+    reach = np.ones_like(floor)
+    np.divide(here - floor, rise, out=reach, where=rise > 0)
+    from_outside: Floats = 1 + np.divide(following - floor, fall, out=np.zeros_like(floor), where=fall > 0)
+    return np.minimum(np.minimum(reach, from_outside), 1.0)

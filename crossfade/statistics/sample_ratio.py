@@ -77,10 +77,9 @@ def sample_ratio(counted: ArrayLike, weights: ArrayLike, *, concentration: Array
     n, theta = _arms(counted, weights)
     k = positives(concentration, "concentration")
     used = theta > 0
-    total = n.sum(axis=-1)
-    log_e = np.where(((n > 0) & ~used).any(axis=-1), np.inf, _log_e(n, theta, used, k))
+    log_e = np.where(((n > 0) & ~used).any(axis=0), np.inf, _log_e(n, theta, used, k))
     log_p = log_p_value(log_e)
-    return SampleRatio(log_e, log_p, probability(log_p), _status(total, theta, log_e))
+    return SampleRatio(log_e, log_p, probability(log_p), _status(n.sum(axis=0), theta, log_e))
 
 
 def chi_square(counted: ArrayLike, weights: ArrayLike) -> ChiSquare:
@@ -90,11 +89,11 @@ def chi_square(counted: ArrayLike, weights: ArrayLike) -> ChiSquare:
     """
     n, theta = _arms(counted, weights)
     used = theta > 0
-    total = n.sum(axis=-1)
-    expected = theta * total[..., None]
+    total = n.sum(axis=0)
+    expected = theta * total
     summands = (n - expected) ** 2 / np.where(expected > 0, expected, 1.0)
-    statistic = np.where(used, summands, np.where(n > 0, np.inf, 0.0)).sum(axis=-1)
-    degrees = np.maximum(used.sum(axis=-1) - 1.0, 0.0)
+    statistic = np.where(used, summands, np.where(n > 0, np.inf, 0.0)).sum(axis=0)
+    degrees = np.broadcast_to(np.maximum(used.sum(axis=0) - 1.0, 0.0), statistic.shape)
     is_certain = np.isinf(statistic)
     is_idle = (total == 0) | (degrees == 0)
     finite = np.where(is_certain | is_idle, 0.0, statistic)
@@ -103,53 +102,60 @@ def chi_square(counted: ArrayLike, weights: ArrayLike) -> ChiSquare:
 
 
 def _arms(counted: ArrayLike, weights: ArrayLike) -> tuple[Floats, Floats]:
-    n, given = counts(counted, "counted"), not_negatives(weights, "weights")
+    """The counts and the normalised shares, arms along the first axis; the shares' others may be of length 1."""
+    n, given = np.atleast_2d(counts(counted, "counted")), not_negatives(weights, "weights")
     try:
-        n, given = np.broadcast_arrays(np.atleast_2d(n), given)
+        shape = np.broadcast_shapes(n.shape, given.shape)
     except ValueError:
         raise InvalidArgument("weights", "must have a shape that fits counted") from None
-    if n.shape[-1] < 2:  # noqa: PLR2004  a ratio has two sides
+    if shape[-1] < 2:  # noqa: PLR2004  a ratio has two sides
         raise InvalidArgument("counted", "must have at least two arms along the last axis")
+    missing = (1,) * (len(shape) - given.ndim)
+    given = np.broadcast_to(given, (*missing, *given.shape[:-1], shape[-1]))
     # By the largest first: the sum of huge weights must not overflow.
     largest = given.max(axis=-1, keepdims=True)
     if not bool(np.all(largest > 0)):
         raise InvalidArgument("weights", "must not all be 0")
     scaled = given / largest
-    return n, scaled / scaled.sum(axis=-1, keepdims=True)
+    theta = scaled / scaled.sum(axis=-1, keepdims=True)
+    return np.ascontiguousarray(np.moveaxis(np.broadcast_to(n, shape), -1, 0)), np.moveaxis(theta, -1, 0)
 
 
-def _log_e(n: Floats, theta: Floats, used: Bools, concentration: Floats) -> Floats:
+def _log_e(n: Floats, theta: Floats, used: Bools, k: Floats) -> Floats:
     """Give the log of Dirichlet-multinomial over multinomial, in the form in which nothing large cancels.
 
     With z_i = k theta_i + n_i, Z = k + N and d_i = (n_i - N theta_i) / (Z theta_i), Stirling's formula turns
     sum ln Gamma(z_i) - ln Gamma(Z) - sum n_i ln theta_i into the sums below; `_remainder` is what Stirling leaves.
     """
-    k = concentration[..., None]
     share = np.where(used, theta, 1.0)
-    total = np.where(used, n, 0.0).sum(axis=-1, keepdims=True)
+    total = np.where(used, n, 0.0).sum(axis=0)
     size = k + total
-    deviation = (n - total * share) / (size * share)
+    expected = size * share
+    deviation = (n - total * share) / expected
     # (1 + d) ln(1 + d) - d: the d add up to nothing when weighted by theta, so they may be taken out.
     growth = np.log1p(np.maximum(deviation, -1 + 1e-300))
-    entropy = size * share * ((1 + deviation) * growth - deviation)
-    after = entropy - 0.5 * growth + _remainder(k * share + n)
-    before = _remainder(k * share)
-    arms = used.sum(axis=-1)
-    summed = np.where(used, after - before, 0.0).sum(axis=-1)
-    logs: Floats = summed - (arms - 1) / 2 * np.log1p(total / k)[..., 0] - (_remainder(size) - _remainder(k))[..., 0]
+    entropy = expected * ((1 + deviation) * growth - deviation)
+    change = entropy - 0.5 * growth + _remainder(k * share + n) - _remainder(k * share)
+    summed = np.where(used, change, 0.0).sum(axis=0)
+    arms = used.sum(axis=0)
+    logs: Floats = summed - (arms - 1) / 2 * np.log1p(total / k) - (_remainder(size) - _remainder(k))
     return logs
 
 
 def _remainder(z: Floats) -> Floats:
     """Give ln Gamma(z) - [(z - 1/2) ln z - z + ln(2 pi) / 2]."""
+    inverse = 1 / np.maximum(z, _STIRLING)
+    square = inverse * inverse
+    series = inverse * (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square / 1680)))
+    is_small = z < _STIRLING
+    if not bool(is_small.any()):
+        return series
     small = np.minimum(z, _STIRLING)
     exact = special.gammaln(small) - ((small - 0.5) * np.log(small) - small + 0.5 * np.log(2 * np.pi))
-    inverse = 1 / np.maximum(z, _STIRLING)
-    series = inverse * (1 / 12 - inverse**2 * (1 / 360 - inverse**2 * (1 / 1260 - inverse**2 / 1680)))
-    return np.where(z < _STIRLING, exact, series)
+    return np.where(is_small, exact, series)
 
 
 def _status(total: Floats, theta: Floats, evidence: Floats) -> Texts:
-    smallest = np.where(theta > 0, theta, np.inf).min(axis=-1)
+    smallest = np.where(theta > 0, theta, np.inf).min(axis=0)
     is_ready = (smallest * total >= MINIMUM_EXPECTED) | np.isinf(evidence)
     return np.where(is_ready, Status.OK, Status.INSUFFICIENT_DATA)

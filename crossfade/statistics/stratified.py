@@ -13,9 +13,18 @@ from numpy.typing import ArrayLike
 
 from crossfade.errors import InvalidArgument
 from crossfade.statistics.accumulators import Counts, Moments, mean_difference
-from crossfade.statistics.arguments import Bools, Floats, Texts, aligned, direction, not_negatives, numbers
+from crossfade.statistics.arguments import (
+    Bools,
+    Floats,
+    Texts,
+    aligned,
+    direction,
+    not_negatives,
+    numbers,
+    probabilities,
+)
 from crossfade.statistics.evidence import Status
-from crossfade.statistics.mixtures import one_sided_log_e, tuning, two_sided_bound, two_sided_log_e
+from crossfade.statistics.mixtures import one_sided_evidence, tuning, two_sided_evidence, two_sided_reach
 
 MINIMUM_TREATMENT = 100
 """No verdict from fewer values of treatment: the sequence is asymptotic (M12)."""
@@ -155,21 +164,19 @@ def sequential_means(evidence: StratifiedMeans, *, v_opt: ArrayLike, alpha: Arra
         InvalidArgument: `v_opt` or `alpha` is out of range, or the shapes do not fit.
     """
     information = evidence.information()
-    usable = information > 0
-    rho = tuning(v_opt, alpha=alpha)
-    safe = np.where(usable, information, 0.0)
+    _, rho = aligned(evidence=information, v_opt=tuning(v_opt, alpha=alpha))
+    known = np.where(information > 0, information, np.nan)
     weight = np.where(evidence.weight > 0, evidence.weight, np.nan)
-    half = two_sided_bound(safe, rho=rho, alpha=alpha) / weight
-    log_e = two_sided_log_e(evidence.score, safe, rho=rho)
+    half = two_sided_reach(known, rho, probabilities(alpha, "alpha")) / weight
     difference = evidence.score / weight
     return SequentialMeans(
         difference=difference,
         score=evidence.score,
         weight=evidence.weight,
         information=information,
-        log_e=np.where(usable, log_e, np.nan),
-        low=np.where(usable, difference - half, np.nan),
-        high=np.where(usable, difference + half, np.nan),
+        log_e=two_sided_evidence(evidence.score, known, rho),
+        low=difference - half,
+        high=difference + half,
         status=_status(evidence, information),
     )
 
@@ -217,7 +224,7 @@ def noninferiority_log_e(
     Raises:
         InvalidArgument: An argument is out of range, or the shapes do not fit.
     """
-    allowed = not_negatives(margin, "margin")
+    _, allowed = aligned(evidence=evidence.weight, margin=not_negatives(margin, "margin"))
     sign = direction(lower_is_better)
     if not relative:
         score = allowed * evidence.weight - sign * evidence.score
@@ -253,8 +260,8 @@ def _one_sided(
     evidence: StratifiedMeans, score: Floats, information: Floats, *, v_opt: ArrayLike, alpha: ArrayLike
 ) -> Floats:
     is_ready = (information > 0) & (evidence.n_treatment >= MINIMUM_TREATMENT) & evidence.has_events
-    rho = tuning(v_opt, alpha=alpha, sides=1)
-    return np.where(is_ready, one_sided_log_e(score, np.where(is_ready, information, 0.0), rho=rho), np.nan)
+    _, rho = aligned(evidence=score, v_opt=tuning(v_opt, alpha=alpha, sides=1))
+    return one_sided_evidence(score, np.where(is_ready, information, np.nan), rho)
 
 
 def _status(evidence: StratifiedMeans, information: Floats) -> Texts:
