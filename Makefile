@@ -20,7 +20,7 @@ test: $(VENV)/.development
 	$(RUN) -m pytest $(ARGS)
 
 test-acceptance: $(VENV)/.development
-	$(RUN) -m pytest -m acceptance $(ARGS)
+	$(RUN) -m pytest -m acceptance -o faulthandler_timeout=1200 $(ARGS)
 
 check: $(VENV)/.development
 	$(RUN) -m ruff format --check .

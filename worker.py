@@ -45,6 +45,7 @@ PASS_THROUGH = ("crossfade", "activities", "store", "workflows.messages", "pydan
 STICKY_TIMEOUT = timedelta(seconds=1)  # how soon another worker takes over the workflows of one that died
 GRACE = timedelta(seconds=5)
 RETRY_SECONDS = 1.0
+CALL_SECONDS = 5.0
 
 
 def build(
@@ -85,18 +86,19 @@ async def watch(client: Client, environment: str, *, task_queue: str = TASK_QUEU
     """Start the monitor of the environment; Temporal may be away meanwhile."""
     while True:
         try:
-            await client.start_workflow(
-                Monitor.run,
-                MonitorInput(environment=environment),
-                id=monitor_id(environment),
-                task_queue=task_queue,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                static_summary=f"judges all active components of {environment}",
-                search_attributes=attributes(environment=environment),
-            )
+            async with asyncio.timeout(CALL_SECONDS):
+                await client.start_workflow(
+                    Monitor.run,
+                    MonitorInput(environment=environment),
+                    id=monitor_id(environment),
+                    task_queue=task_queue,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    static_summary=f"judges all active components of {environment}",
+                    search_attributes=attributes(environment=environment),
+                )
         except WorkflowAlreadyStartedError:
             return
-        except (RPCError, RuntimeError) as error:
+        except (RPCError, RuntimeError, TimeoutError) as error:
             log.warning("the monitor is not started yet: %s", error)
             await asyncio.sleep(RETRY_SECONDS)
         else:
@@ -125,8 +127,9 @@ async def reach(environ: Mapping[str, str], stop: asyncio.Event) -> Client | Non
     """Wait for Temporal, without which a worker cannot poll; None when it shall stop before."""
     while not stop.is_set():
         try:
-            return await connect(environ, lazy=False)
-        except (RPCError, RuntimeError) as error:
+            async with asyncio.timeout(CALL_SECONDS):
+                return await connect(environ, lazy=False)
+        except (RPCError, RuntimeError, TimeoutError) as error:
             log.warning("Temporal does not answer yet: %s", error)
             await asyncio.sleep(RETRY_SECONDS)
     return None

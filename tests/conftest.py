@@ -25,6 +25,23 @@ ROOT = Path(__file__).parent.parent
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 
 
+_exit_status = pytest.StashKey[int]()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Remember how the session ended, for the way out below."""
+    session.config.stash[_exit_status] = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave without the interpreter's clean-up, in which Temporal's runtime may abort or hang (its issue 300)."""
+    if _exit_status in config.stash:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(config.stash[_exit_status])
+
+
 def pytest_collection_finish() -> None:
     """What is there now stays until the end: the collector need not walk over it again and again."""
     gc.collect()

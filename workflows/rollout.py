@@ -65,10 +65,14 @@ class Rollout(WayBack):
             component=self.plan,
             effect=f"{info.workflow_id}/{info.first_execution_run_id}/begin",
         )
+        begin = workflow.start_activity_method(RolloutActivities.begin, order, summary="begin a run", **WRITE)
         try:
-            begun = await workflow.execute_activity_method(
-                RolloutActivities.begin, order, summary="begin a run", **WRITE
-            )
+            # A cancellation may come while the run begins: what has begun must be known, to be taken back.
+            await workflow.wait_condition(begin.done)
+        except asyncio.CancelledError:
+            self.state.rollback = RollBack(actor="temporal", reason="the workflow was cancelled")
+        try:
+            begun = await begin
         except ActivityError as error:
             if refusal(error) is None:
                 raise

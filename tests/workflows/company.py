@@ -23,7 +23,8 @@ TASK_QUEUE = "workflow-tests"
 @asynccontextmanager
 async def company_at(database_url: str, temporal: str) -> AsyncIterator[Company]:
     """A worker on this database and this Temporal."""
-    client = await connect({"TEMPORAL_ADDRESS": temporal, "TEMPORAL_CONFIG_FILE": os.devnull}, lazy=False)
+    async with asyncio.timeout(30):
+        client = await connect({"TEMPORAL_ADDRESS": temporal, "TEMPORAL_CONFIG_FILE": os.devnull}, lazy=False)
     engine = create_engine(database_url)
     stop = asyncio.Event()
     company = Company(engine=engine, client=client)

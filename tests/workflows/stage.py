@@ -259,6 +259,11 @@ class Stage:
         assert run is not None
         return run.state
 
+    async def live_runs(self) -> list[str]:
+        """Read which components have a live run."""
+        async with self.engine.begin() as connection:
+            return [run.component for run in await store.runs.live(connection, self.environment)]
+
     async def actions(self) -> list[str]:
         """Read the audited actions, oldest first."""
         query = text("select action from audit_log where environment = :environment order by sequence")

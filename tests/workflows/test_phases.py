@@ -3,7 +3,8 @@
 from decimal import Decimal
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
+from temporalio.service import RPCError
 
 from crossfade.plan.resolved import GateCheck, OnComponentRollback, PhasePlan, Policy
 from crossfade.states import ComponentStatus, MigrationStatus, PhaseStatus
@@ -139,6 +140,24 @@ async def test_a_cancelled_migration_is_aborted(stage: Stage) -> None:
     await stage.migration().cancel()
     await stage.until_status(migration, MigrationStatus.ABORTED)
     assert (await stage.flag("search")).served_percentage == Decimal(0)
+
+
+async def test_a_rollout_that_is_cancelled_while_it_begins_leaves_no_live_run(stage: Stage) -> None:
+    await stage.start_one(component("search", ramp=steps(10, 100, hold=LONG)))
+    handle = stage.rollout("search")
+
+    async def cancelled() -> bool:
+        try:
+            await handle.cancel()
+        except RPCError:  # not there yet
+            return False
+        return True
+
+    await stage.until("the rollout is there to be cancelled", cancelled, bool)
+    await stage.until(
+        "the rollout has ended", handle.describe, lambda seen: seen.status != WorkflowExecutionStatus.RUNNING
+    )
+    assert await stage.live_runs() == []
 
 
 async def test_a_paused_migration_starts_nothing_more(stage: Stage) -> None:
