@@ -5,6 +5,7 @@ They come from the real server and the real worker. Record again only before a r
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -28,6 +29,7 @@ from workflows.phase import Phase
 from workflows.rollout import Rollout
 
 HISTORIES = Path(__file__).parent / "histories"
+STACK_TRACE = re.compile(r'"stackTrace": "(?:[^"\\\\]|\\\\.)*"')  # paths of the machine that recorded
 SHORT_HISTORY = {"limit.historyCount.suggestContinueAsNew": "60"}
 
 
@@ -113,7 +115,7 @@ async def write_all(stage: Stage, scenario: str) -> None:
         history = await handle.fetch_history()
         number += 1
         name = f"{scenario}-{number:02d}-{execution.workflow_type.lower()}.json"
-        (HISTORIES / name).write_text(history.to_json())
+        (HISTORIES / name).write_text(STACK_TRACE.sub('"stackTrace": ""', history.to_json()))
 
 
 async def until_ended(stage: Stage) -> None:
