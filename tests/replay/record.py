@@ -29,7 +29,7 @@ from workflows.phase import Phase
 from workflows.rollout import Rollout
 
 HISTORIES = Path(__file__).parent / "histories"
-STACK_TRACE = re.compile(r'"stackTrace": "(?:[^"\\\\]|\\\\.)*"')  # paths of the machine that recorded
+STACK_TRACE = re.compile(r'"stackTrace": "(?:[^"\\]|\\.)*"')  # paths of the machine that recorded
 SHORT_HISTORY = {"limit.historyCount.suggestContinueAsNew": "60"}
 
 
