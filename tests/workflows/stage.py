@@ -285,7 +285,8 @@ class Stage:
         """Wait for a condition and give the value that met it."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            value = await read()
+            async with asyncio.timeout(PATIENCE):  # a call to Temporal alone would wait for ever
+                value = await read()
             if holds(value):
                 return value
             assert time.monotonic() < deadline, f"never: {what}; last seen: {value}"
