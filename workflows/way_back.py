@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import ApplicationError
 
 from activities.migrations import MigrationActivities, Stop
 from activities.rollbacks import BeginRollback, RollbackActivities
@@ -91,5 +91,5 @@ class WayBack(RolloutOrders):
         note = ComponentNote(component=self.plan.name, status=status)
         try:
             await phase.signal("note_component", note)
-        except FailureError:
+        except ApplicationError:  # not FailureError: a cancellation is one, and must not be lost here
             workflow.logger.warning("the phase of %s is gone", self.plan.name)
