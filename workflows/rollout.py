@@ -86,6 +86,9 @@ class Rollout(WayBack):
         while True:
             version = self.version
             self._read_clock()
+            # A wait with a time limit swallows a cancellation that comes together with what it waits for (bpo-37658).
+            if workflow.cancellation_reason() is not None and not self._interrupted:
+                self.state.rollback = RollBack(actor="temporal", reason="the workflow was cancelled")
             try:
                 if self.state.resuming is not None:
                     await self._unless_refused(self._resume())
