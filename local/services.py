@@ -2,11 +2,12 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.temporal import free_port
+from local.ports import held
 from local.tokens import Tokens
 
 ROOT = Path(__file__).parent.parent
@@ -23,9 +24,11 @@ class Ports:
     traffic: int = 0
     page: int = 0
 
-    def chosen(self) -> "Ports":
-        """The same, with a free port in place of each 0."""
-        return Ports(free_port(self.api), free_port(self.app), free_port(self.traffic), free_port(self.page))
+    @contextmanager
+    def held(self) -> Iterator["Ports"]:
+        """The same, with a free port in place of each 0, all of them kept from others for as long as it lasts."""
+        with held(self.api, self.app, self.traffic, self.page) as chosen:
+            yield Ports(*chosen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ def up(
         (folder / "stack.json").unlink(missing_ok=True)
         logs = folder / "logs"
         logs.mkdir(exist_ok=True)
-        chosen = (ports or Ports()).chosen()
+        chosen = stack.enter_context((ports or Ports()).held())
         say("Starting Postgres and Temporal ...")
         database = stack.enter_context(postgres.serve(folder, environ))
         server = stack.enter_context(temporal.serve(folder, environ, page_port=chosen.page))
@@ -134,9 +134,9 @@ def _wait(supervisor: Supervisor, service: Service) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while service.ready and not _answers(service.ready):
         if (code := supervisor.running[service.name].child.poll()) is not None:
-            raise ChildDied(f"{service.name} ended with {code} at its start; see {supervisor.log(service.name)}")
+            raise ChildDied(f"{service.name} ended with {code} at its start; {supervisor.last_words(service.name)}")
         if time.monotonic() > deadline:
-            raise NotReady(f"{service.name} after {READY_SECONDS:.0f} s; see {supervisor.log(service.name)}")
+            raise NotReady(f"{service.name} after {READY_SECONDS:.0f} s; {supervisor.last_words(service.name)}")
         time.sleep(0.05)
 
 

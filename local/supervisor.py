@@ -14,6 +14,7 @@ _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 10.0
 _STABLE_SECONDS = 30.0
 _MOST_RESTARTS = 8
+_LAST_LINES = 5
 
 
 @dataclass(slots=True)
@@ -75,7 +76,7 @@ class Supervisor:
         is_stable = now - supervised.started_at > _STABLE_SECONDS
         supervised.failures = 1 if is_stable else supervised.failures + 1
         if not service.is_restarted or supervised.failures > _MOST_RESTARTS:
-            raise ChildDied(f"{service.name} ended with {code}; see {self.log(service.name)}")
+            raise ChildDied(f"{service.name} ended with {code}; {self.last_words(service.name)}")
         delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** (supervised.failures - 1))
         supervised.restart_at = now + delay
         print(f"{service.name} ended with {code}; starting it again in {delay:g} s", file=sys.stderr, flush=True)
@@ -83,6 +84,11 @@ class Supervisor:
     def log(self, name: str) -> Path:
         """Where the output of a service goes."""
         return self.logs / f"{name}.log"
+
+    def last_words(self, name: str) -> str:
+        """Where the output of a service went, and the end of it."""
+        lines = self.log(name).read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+        return "\n  ".join((f"see {self.log(name)}", *lines))
 
     def _spawn(self, service: Service) -> Child:
         with self.log(service.name).open("ab") as log:

@@ -6,15 +6,13 @@ configuration, replaces it.
 
 import json
 import os
-import secrets
 import shutil
-import socket
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -22,9 +20,9 @@ from typing import IO
 from local.children import Child, start
 from local.errors import ChildDied, NoTemporal
 from local.locks import handed_over
+from local.ports import held
 
 START_SECONDS = 60.0
-_PORTS = range(20_000, 32_000)
 SEARCH_ATTRIBUTES = {
     "MigrationEnvironment": "Keyword",
     "MigrationName": "Keyword",
@@ -82,8 +80,8 @@ def serve(
         return
     folder = home / "temporal"
     folder.mkdir(parents=True, exist_ok=True)
-    chosen, page, metrics, http = (free_port(port), free_port(page_port), free_port(), free_port())
     with ExitStack() as stack:
+        chosen, page, metrics, http = stack.enter_context(held(port, page_port, 0, 0))
         log = stack.enter_context((folder / "temporal.log").open("ab"))
         ports = {"--port": chosen, "--metrics-port": metrics, "--http-port": http}
         showing = ["--ui-ip", "127.0.0.1", "--ui-port", str(page), "--ui-disable-news-fetch"]
@@ -96,19 +94,6 @@ def serve(
         stack.callback(child.stop)
         _wait_until_healthy(child, http, Path(log.name))
         yield Temporal(f"127.0.0.1:{chosen}", f"http://127.0.0.1:{page}" if has_page else None, child)
-
-
-def free_port(asked: int = 0) -> int:
-    """The port asked for, or one that was free a moment ago.
-
-    From below the range out of which the kernel serves outgoing connections, so that none takes it before its server.
-    """
-    while not asked:
-        chosen = _PORTS.start + secrets.randbelow(len(_PORTS))
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", chosen))
-            asked = chosen
-    return asked
 
 
 def _start(temporal: str, options: list[str], folder: Path, log: IO[bytes]) -> Child:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from local.ports import free_port
 from tests.api.conftest import ADMIN, NO_TEMPORAL, SDK, bearer
 
 ROOT = Path(__file__).parent.parent.parent
@@ -46,11 +46,6 @@ def process(database: str, environment: str, **more: str) -> Iterator[tuple[subp
     finally:
         child.kill()
         child.communicate()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def wait_until_it_answers(child: subprocess.Popen[str], address: str) -> None:

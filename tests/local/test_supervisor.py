@@ -72,3 +72,11 @@ def test_the_services_end_in_the_reverse_order_of_their_start(supervisor: Superv
             time.sleep(0.01)
     supervisor.stop()
     assert (tmp_path / "order").read_text() == "ba"
+
+
+def test_the_end_of_its_output_is_told_with_its_end(supervisor: Supervisor) -> None:
+    words = "print('\\n'.join(map(str, range(9)))); raise SystemExit('port in use')"
+    supervisor.start(Service("app", (sys.executable, "-S", "-c", words), {}, None, is_restarted=False))
+    supervisor.running["app"].child.process.wait()
+    with pytest.raises(ChildDied, match=r"(?s)app ended with 1; see .*app\.log\n  5\n.*port in use"):
+        supervisor.check()

@@ -41,8 +41,3 @@ def test_a_program_that_is_missing_is_named_with_what_to_do(monkeypatch: pytest.
     monkeypatch.setenv("PATH", "")
     with pytest.raises(NoTemporal, match=r"temporal-nothing .*TEMPORAL_NOTHING_BIN"):
         server.program("temporal-nothing", {})
-
-
-def test_a_free_port_is_one_that_no_outgoing_connection_gets() -> None:
-    assert all(20_000 <= server.free_port() < 32_000 for _ in range(50))
-    assert server.free_port(8080) == 8080

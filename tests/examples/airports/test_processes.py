@@ -8,8 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from local.ports import free_port
 from tests.examples.airports.control_plane import ControlPlane, control_plane
-from tests.examples.airports.programs import eventually, free_port, running
+from tests.examples.airports.programs import eventually, running
 
 LIVE = "websocket-socketio"
 COUNTED = ("utilities-query-builder", "search-fuzzy", "errors-problem-details", "repository-direct-orm", LIVE)
