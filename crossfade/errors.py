@@ -80,6 +80,14 @@ class NothingToRollBack(CrossfadeError):
     """The component serves legacy to everybody and has no run."""
 
 
+class NotComplete(CrossfadeError):
+    """Only a complete component, on for everybody, can be retired."""
+
+
+class Retired(CrossfadeError):
+    """The component is retired: its legacy code is gone."""
+
+
 class Stopped(CrossfadeError):
     """A stop is in force; nothing may be enabled or raised."""
 

@@ -9,10 +9,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, RowMapping, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from crossfade.errors import ComponentIsLive, Fenced, MigrationIsLive, UnknownMigration
+from crossfade.errors import ComponentIsLive, Fenced, MigrationIsLive, Retired, UnknownMigration
 from crossfade.plan.resolved import Plan
 from crossfade.states import ComponentStatus, MigrationStatus
-from store import audit, components, control, outbox, phases, run_rows
+from store import audit, components, control, outbox, phases, retirements, run_rows
 from store.components import Component
 from store.documents import Document, adapter, to_document
 from store.identifiers import uuid7
@@ -54,7 +54,8 @@ async def create(connection: AsyncConnection, *, plan: Plan, text: bytes | str, 
     """Creates a migration with its phases and components and queues its workflow.
 
     A component that the last migration of this name has completed, and whose flag is still on at 100 %, is completed
-    from the start. Raises MigrationIsLive (its detail is the id), ComponentIsLive, Stopped.
+    from the start. Raises MigrationIsLive (its detail is the id), ComponentIsLive, Retired
+    (a component that would start at 0 %), Stopped.
     """
     await control.lock_unstopped(connection, plan.environment)
     await refuse_live(connection, plan)
@@ -73,6 +74,7 @@ async def create(connection: AsyncConnection, *, plan: Plan, text: bytes | str, 
         created_at=await control.now(connection),
     )
     finished = await still_complete(connection, plan)
+    await refuse_retired(connection, plan, finished)
     await connection.execute(insert(migrations).values(columns(migration)))
     await audit.append(connection, entry(None, migration, actor=actor, reason=""))
     await phases.create_all(connection, migration_id=migration.id, plan=plan, actor=actor)
@@ -144,6 +146,15 @@ async def refuse_live(connection: AsyncConnection, plan: Plan) -> None:
     query = select(runs.c.component).where(*mine, runs.c.state.in_(run_rows.LIVE)).order_by(runs.c.component)
     if (name := (await connection.execute(query.limit(1))).scalar_one_or_none()) is not None:
         raise ComponentIsLive(name)
+
+
+async def refuse_retired(connection: AsyncConnection, plan: Plan, finished: dict[str, UUID]) -> None:
+    """Raises Retired where a component would ramp again whose legacy code is gone."""
+    gone = await retirements.names(connection, plan.environment)
+    names = [component.name for phase in plan.phases for component in phase.components]
+    for name in names:
+        if name in gone and name not in finished:
+            raise Retired(name)
 
 
 async def next_number(connection: AsyncConnection, plan: Plan) -> int:

@@ -13,7 +13,7 @@ from crossfade.flags import Flag
 from crossfade.percentages import ZERO
 from crossfade.plan.resolved import RollbackPlan
 from crossfade.states import RollbackState, RollbackTrigger, RunState
-from store import audit, components, control, flags, outbox, rollback_rows, run_rows, runs
+from store import audit, components, control, flags, outbox, retirements, rollback_rows, run_rows, runs
 from store.documents import Document
 from store.identifiers import uuid7
 from store.outbox import Order
@@ -73,7 +73,7 @@ async def begin(  # noqa: PLR0913 - whom, why, on which evidence, in which epoch
 ) -> Rollback:
     """Puts a component on legacy at once and queues the steps; whoever asks second gets the first one's rollback.
 
-    Raises NothingToRollBack, and Fenced where `run_id` or `epoch` is not the newest run's.
+    Raises NothingToRollBack, Retired, and Fenced where `run_id` or `epoch` is not the newest run's.
     """
     await control.lock(connection, environment)
     target = await find_target(connection, environment=environment, component=component, run_id=run_id)
@@ -90,7 +90,7 @@ async def begin(  # noqa: PLR0913 - whom, why, on which evidence, in which epoch
 
 
 async def preview(connection: AsyncConnection, *, environment: str, component: str) -> Target:
-    """Gives what a rollback would do, and does nothing; raises NothingToRollBack."""
+    """Gives what a rollback would do, and does nothing; raises NothingToRollBack, Retired."""
     return await find_target(connection, environment=environment, component=component, run_id=None)
 
 
@@ -118,7 +118,8 @@ async def list(  # noqa: A001 - its verb
 
 
 async def find_target(connection: AsyncConnection, *, environment: str, component: str, run_id: UUID | None) -> Target:
-    """Gives what there is to take back; raises NothingToRollBack, Fenced for a run that is not the newest."""
+    """Gives what there is to take back; raises NothingToRollBack, Retired, Fenced for a run that is not the newest."""
+    await retirements.refuse(connection, environment=environment, component=component)
     latest = await runs.latest(connection, environment=environment, component=component)
     run = None if latest is None else await run_rows.lock(connection, latest.id)
     if run_id is not None and (run is None or run.id != run_id):

@@ -12,7 +12,7 @@ from crossfade.errors import ComponentIsLive, Stopped, UnknownRun
 from crossfade.flags import Flag, to_definition
 from crossfade.plan.resolved import ComponentPlan
 from crossfade.states import MigrationStatus, RunState
-from store import audit, components, control, documents, flags, run_rows
+from store import audit, components, control, documents, flags, retirements, run_rows
 from store.documents import Document, to_document
 from store.identifiers import uuid7
 from store.run_rows import Published, Run
@@ -52,8 +52,8 @@ async def begin(
 ) -> Run:
     """Begins a run in a new epoch, with its flag reset to 0 % as the plan says.
 
-    Raises ComponentIsLive (its detail is the id of the live run), Stopped where a stop is in force or has ended the
-    migration.
+    Raises ComponentIsLive (its detail is the id of the live run), Retired, Stopped where a stop is in force or has
+    ended the migration.
     """
     await control.lock(connection, environment)
     if (done := await find_effect(connection, environment=environment, effect=effect)) is not None:
@@ -61,6 +61,7 @@ async def begin(
     await control.lock_unstopped(connection, environment)
     await refuse_ended(connection, migration_id)
     await refuse_live(connection, environment=environment, component=component)
+    await retirements.refuse(connection, environment=environment, component=component)
     former = await flags.find(connection, environment=environment, name=component, lock=True)
     run = Run(
         id=uuid7(),

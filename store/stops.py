@@ -13,7 +13,7 @@ from crossfade.errors import UnknownMigration
 from crossfade.flags import Flag
 from crossfade.percentages import ZERO
 from crossfade.states import ComponentStatus, MigrationStatus, PhaseStatus, RollbackState, RollbackTrigger, RunState
-from store import audit, components, control, flags, migrations, outbox, phases, rollbacks, run_rows
+from store import audit, components, control, flags, migrations, outbox, phases, retirements, rollbacks, run_rows
 from store.components import Component
 from store.documents import Document
 from store.identifiers import uuid7
@@ -30,7 +30,10 @@ UNTOUCHED = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """What a stop has put to legacy: names of flags, live runs with the ids of their rollbacks, migrations."""
+    """What a stop has put to legacy: names of flags, live runs with the ids of their rollbacks, migrations.
+
+    `retired` names the flags in scope that it left alone, since their legacy code is gone.
+    """
 
     environment: str
     migration_id: UUID | None
@@ -38,6 +41,7 @@ class Stop:
     revision: int
     stopped_at: datetime
     flags: tuple[str, ...]
+    retired: tuple[str, ...]
     runs: tuple[UUID, ...]
     rollbacks: tuple[UUID, ...]
     migrations: tuple[UUID, ...]
@@ -69,9 +73,10 @@ async def stop(
     await record(connection, order)
     parts = [part for each in stopped for part in await components.list(connection, migration_id=each.id)]
     turned = await turn_runs(connection, order)
-    names = await close_flags(connection, order, parts)
+    gone = await retirements.names(connection, environment)
+    names, left = await close_flags(connection, order, parts, gone)
     begun = await begin_rollbacks(connection, order, turned)
-    await fail(connection, order, stopped)
+    await fail(connection, order, stopped, gone)
     for _, run in turned:
         if run.migration_id not in {migration.id for migration in stopped}:
             await components.follow(connection, run, actor=actor, reason=reason)
@@ -84,6 +89,7 @@ async def stop(
         revision=(await control.get(connection, environment)).revision,
         stopped_at=order.at,
         flags=names,
+        retired=left,
         runs=tuple(run.id for run, _ in turned),
         rollbacks=tuple(rollback.id for rollback in begun),
         migrations=tuple(migration.id for migration in live),
@@ -148,15 +154,21 @@ async def turn_runs(connection: AsyncConnection, order: Order) -> Sequence[tuple
     return turned
 
 
-async def close_flags(connection: AsyncConnection, order: Order, parts: Sequence[Component]) -> tuple[str, ...]:
-    """Disables the flags in scope under a ceiling of 0; those with a live run of another migration are not in it."""
+async def close_flags(
+    connection: AsyncConnection, order: Order, parts: Sequence[Component], retired: frozenset[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Disables the flags in scope under a ceiling of 0 and gives their names, then those of the retired ones.
+
+    Flags with a live run of another migration are not in scope.
+    """
     names = {part.name for part in parts} - await others(connection, order)
     existing = await flags.all(connection, order.environment)
-    chosen = [flag for flag in existing if order.migration_id is None or flag.name in names]
+    in_scope = [flag for flag in existing if order.migration_id is None or flag.name in names]
+    chosen = [flag for flag in in_scope if flag.name not in retired]
     flag_entry = replace(entry(order, action="stop", after={}), kind="flag", after=None)
     changes = [(closing(flag, order.epoch), replace(flag_entry, key=flag.name)) for flag in chosen]
     await flags.publish_all(connection, changes)
-    return tuple(flag.name for flag in chosen)
+    return tuple(flag.name for flag in chosen), tuple(flag.name for flag in in_scope if flag.name in retired)
 
 
 def closing(flag: Flag, epoch: int) -> Flag:
@@ -205,8 +217,13 @@ async def begin_rollbacks(
     return begun
 
 
-async def fail(connection: AsyncConnection, order: Order, stopped: Sequence[Migration]) -> None:
-    """Ends the live migrations as `failed` with their phases; components are `stopped`, completed ones too."""
+async def fail(
+    connection: AsyncConnection, order: Order, stopped: Sequence[Migration], retired: frozenset[str]
+) -> None:
+    """Ends the live migrations as `failed` with their phases; components are `stopped`, completed ones too.
+
+    Retired components stay as they are.
+    """
     words = {"actor": order.actor, "reason": order.reason}
     for migration in stopped:
         if migration.status.is_live:
@@ -215,7 +232,7 @@ async def fail(connection: AsyncConnection, order: Order, stopped: Sequence[Migr
         unfinished = [phase for phase in every if phase.status not in phases.ENDED]
         await phases.write_all(connection, unfinished, status=PhaseStatus.FAILED, **words)
         parts = await components.list(connection, migration_id=migration.id)
-        chosen = [part for part in parts if part.status not in UNTOUCHED]
+        chosen = [part for part in parts if part.status not in UNTOUCHED and part.name not in retired]
         await components.stop_all(connection, chosen, **words)
 
 

@@ -18,6 +18,7 @@ from store.tables.migrations import (
     migration_components,
     migration_phases,
     migrations,
+    retirements,
 )
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "monitors",
     "outbox",
     "replicas",
+    "retirements",
     "rollback_events",
     "rollback_steps",
     "run_readings",

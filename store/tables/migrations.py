@@ -79,6 +79,16 @@ migration_components = Table(
     Index("ix_migration_components_name", "environment", "name"),
 )
 
+retirements = Table(
+    "retirements",
+    metadata,
+    label("environment", primary_key=True),
+    label("component", primary_key=True),
+    label("actor"),
+    label("reason"),
+    moment("retired_at", nullable=False),
+)
+
 data_validation_checkpoints = Table(
     "data_validation_checkpoints",
     metadata,

@@ -5,7 +5,19 @@ import json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crossfade.flags import to_definition
-from store import audit, components, documents, flags, inter_phase, migrations, phases, rollbacks, run_rows, validations
+from store import (
+    audit,
+    components,
+    documents,
+    flags,
+    inter_phase,
+    migrations,
+    phases,
+    retirements,
+    rollbacks,
+    run_rows,
+    validations,
+)
 from store.documents import Document
 from store.rollback_rows import image as rollback_image
 from store.tables import runs
@@ -41,6 +53,8 @@ async def stored(connection: AsyncConnection, environment: str) -> State:
         state["rollback", rollback.key] = rollback_image(rollback)
     for checkpoint in await validations.list(connection, environment=environment, limit=10_000):
         state["validation", str(checkpoint.id)] = validations.image(checkpoint)
+    for retirement in await retirements.list(connection, environment=environment):
+        state["retirement", retirement.component] = retirements.image(retirement)
     for migration in await migrations.list(connection, environment=environment, limit=10_000):
         state["migration", migration.key] = {"status": migration.status.value}
         for phase in await phases.list(connection, migration_id=migration.id):
