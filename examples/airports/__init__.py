@@ -1,1 +1,1 @@
-"""An airport directory that is being migrated: five components, each with a legacy and a candidate side."""
+"""An airport directory that is being migrated: fifteen components, each with a legacy and a candidate side."""

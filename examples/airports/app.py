@@ -11,7 +11,7 @@ from examples.airports.component import Component
 from examples.airports.components import build
 from examples.airports.database import create_engine, open_directory
 from examples.airports.faults import Faults
-from examples.airports.routes import Parts, component_routes, operating_routes
+from examples.airports.routes import Parts, component_routes, fault_routes, operating_routes
 from examples.airports.selfcheck import SelfCheck
 from examples.airports.serving import Serving
 from examples.airports.sockets import Sockets
@@ -27,13 +27,14 @@ def create_app(database_url: str, client: Client) -> FastAPI:
         engine = create_engine(database_url)
         directory = await open_directory(engine)
         components = build(engine, directory)
-        faults = Faults(component.name for component in components)
+        faults = Faults(components)
         serving = Serving(client, components, faults)
         sockets = Sockets(serving)
         app.include_router(component_routes(serving))
         app.include_router(sockets.router)
         selfcheck = SelfCheck(engine, directory, serving.sides.values())
-        app.include_router(operating_routes(Parts(directory, serving, faults, selfcheck, sockets)))
+        app.include_router(operating_routes(Parts(directory, serving, selfcheck)))
+        app.include_router(fault_routes(faults))
         app.mount("/live/socket.io", sockets.application)
         await asyncio.to_thread(client.start)
         gauges = asyncio.create_task(_declare_memory(client, components))
@@ -51,6 +52,6 @@ def create_app(database_url: str, client: Client) -> FastAPI:
 async def _declare_memory(client: Client, components: Iterable[Component]) -> None:
     while True:
         for component in components:
-            for variant, usage in component.memory.items():
-                client.gauge(component.name, variant, usage())
+            for variant, memory in component.memory.items():
+                client.gauge(component.name, variant, memory.usage())
         await asyncio.sleep(_GAUGE_SECONDS)

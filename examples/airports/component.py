@@ -1,10 +1,11 @@
-"""The shape that all five components share."""
+"""The shape that all components share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from examples.airports.answers import Answer, Params, Side
+from examples.airports.memory import Memory
 
 Differences: TypeAlias = Callable[[Answer, Answer], list[str]]
 """Gives the paths of the fields in which candidate's answer differs from legacy's beyond what is intended."""
@@ -15,7 +16,8 @@ class Component:
     """One thing that is migrated: both implementations, how to compare them, and how a wrong answer would look.
 
     `probes` are questions about airports that do not change, each with the ICAO code that both answers must name.
-    `memory` gives the share of its budget that a variant uses, where the component has one.
+    `path` is its address; without one it is asked over live connections, and its one parameter is `message`, the JSON
+    text of a message. `memory` tells by variant what each side keeps, where that is worth a budget.
     """
 
     name: str
@@ -24,7 +26,8 @@ class Component:
     differences: Differences
     alter: Callable[[Answer], Answer]
     probes: Sequence[tuple[Params, str]]
-    memory: Mapping[str, Callable[[], float]] = field(default_factory=dict)
+    path: str = ""
+    memory: Mapping[str, Memory] = field(default_factory=dict)
 
 
 def differing(legacy: Mapping[str, object], candidate: Mapping[str, object], *, within: str = "") -> list[str]:

@@ -1,41 +1,21 @@
 """The addresses of the application: one per component, and those that operate it."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from examples.airports.answers import Answer
-from examples.airports.components import (
-    errors_problem_details,
-    repository_direct_orm,
-    search_fuzzy,
-    utilities_query_builder,
-)
 from examples.airports.directory import Directory
-from examples.airports.faults import Fault, Faults
+from examples.airports.faults import Fault, Faults, Unsupported
 from examples.airports.people import context
 from examples.airports.selfcheck import SelfCheck
 from examples.airports.serving import Serving
-from examples.airports.sockets import Sockets
 
-COMPONENT_ROUTES = {
-    "/airports": utilities_query_builder.NAME,
-    "/search": search_fuzzy.NAME,
-    "/distance": errors_problem_details.NAME,
-    "/nearby": repository_direct_orm.NAME,
-}
-EXAMPLES = (
-    "/airports?country=DE&prefix=Frank",
-    "/search?q=san+fransisco",
-    "/distance?from=FRA&to=QQQ",
-    "/nearby?city=Zurich&country=CH",
-    "/flags",
-    "/faults",
-    "/selfcheck",
-)
+OPERATING = ("/flags", "/faults", "/selfcheck")
 
 
 class FaultChange(BaseModel):
@@ -58,16 +38,15 @@ class Parts:
 
     directory: Directory
     serving: Serving
-    faults: Faults
     selfcheck: SelfCheck
-    sockets: Sockets
 
 
 def component_routes(serving: Serving) -> APIRouter:
     """A route per component; the header X-User says who asks."""
     router = APIRouter(tags=["directory"])
-    for path, name in COMPONENT_ROUTES.items():
-        router.add_api_route(path, _asking(serving, name), name=name, response_class=Response)
+    for name, sides in serving.sides.items():
+        if path := sides.component.path:
+            router.add_api_route(path, _asking(serving, name), name=name, response_class=Response)
     return router
 
 
@@ -82,12 +61,12 @@ def _asking(serving: Serving, name: str) -> Callable[[Request], Awaitable[Respon
 
 
 def operating_routes(parts: Parts) -> APIRouter:
-    """Health, self-check, flags and faults."""
+    """Health, self-check and flags."""
     router = APIRouter(tags=["operating"])
 
     @router.get("/")
     async def start() -> dict[str, object]:
-        return {"airports": len(parts.directory.airports), "try": EXAMPLES}
+        return {"airports": len(parts.directory.airports), "try": [*_examples(parts.serving), *OPERATING]}
 
     @router.get("/healthz")
     async def healthz() -> dict[str, object]:
@@ -99,9 +78,12 @@ def operating_routes(parts: Parts) -> APIRouter:
         return {"flags": [{"name": it.name, "isLive": it.is_live, "percentage": float(it.percentage)} for it in known]}
 
     @router.get("/live")
-    async def live(request: Request) -> dict[str, str]:
-        variant = parts.sockets.variant(context(request.headers.get("x-user", "")))
-        return {"variant": variant}
+    async def live(request: Request, component: str) -> dict[str, str]:
+        sides = parts.serving.sides.get(component)
+        if sides is None or sides.component.path:
+            raise HTTPException(404, "There is no such component with live connections.")
+        found = parts.serving.client.evaluate(component, context(request.headers.get("x-user", "")))
+        return {"variant": str(found.variant)}
 
     @router.get("/selfcheck")
     async def selfcheck() -> Response:
@@ -114,18 +96,35 @@ def operating_routes(parts: Parts) -> APIRouter:
         parts.selfcheck.is_broken = change.broken
         return {"broken": change.broken}
 
-    @router.get("/faults")
-    async def faults() -> dict[str, object]:
-        return {"faults": parts.faults.switched}
+    return router
 
-    @router.post("/faults/{component}")
+
+def fault_routes(faults: Faults) -> APIRouter:
+    """Which faults there are, and the switch."""
+    router = APIRouter(prefix="/faults", tags=["faults"])
+
+    @router.get("")
+    async def all_faults() -> dict[str, object]:
+        return {"faults": faults.switched, "supported": faults.supported}
+
+    @router.post("/{component}")
     async def switch_fault(component: str, change: FaultChange) -> dict[str, object]:
-        if component not in parts.faults.switched:
+        if component not in faults.switched:
             raise HTTPException(404, "There is no such component.")
-        parts.faults.switch(component, change.fault)
+        try:
+            faults.switch(component, change.fault)
+        except Unsupported as error:
+            raise HTTPException(422, str(error)) from error
         return {"component": component, "fault": change.fault}
 
     return router
+
+
+def _examples(serving: Serving) -> Iterator[str]:
+    """The first probe of each component as an address."""
+    for sides in serving.sides.values():
+        if path := sides.component.path:
+            yield f"{path}?{urlencode(sides.component.probes[0][0])}"
 
 
 def _rendered(answer: Answer, headers: dict[str, str]) -> Response:

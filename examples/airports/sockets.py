@@ -49,10 +49,6 @@ class Sockets:
         self.server.on("disconnect", self._closed)
         self.application = socketio.ASGIApp(self.server, socketio_path="/live/socket.io")
 
-    def variant(self, person: Mapping[str, object]) -> str:
-        """The variant that this person's connection should have now."""
-        return str(self._serving.client.evaluate(NAME, person).variant)
-
     async def serve_raw(self, websocket: WebSocket) -> None:
         """Legacy's transport."""
         await websocket.accept()

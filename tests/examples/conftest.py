@@ -50,4 +50,4 @@ async def airports_engine(postgres_url: str, directory: Directory) -> AsyncItera
 
 @pytest.fixture
 async def components(airports_engine: AsyncEngine, directory: Directory, search: Component) -> Sequence[Component]:
-    return build(airports_engine, directory, search=search)
+    return build(airports_engine, directory, ready=[search])

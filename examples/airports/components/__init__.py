@@ -1,6 +1,7 @@
-"""The five components, one module each, in the order of the phases that migrate them."""
+"""The components, one module each, in the order of the phases that migrate them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -14,13 +15,18 @@ from examples.airports.components import (
 )
 from examples.airports.directory import Directory
 
+Builder: TypeAlias = Callable[[AsyncEngine, Directory], Component]
 
-def build(engine: AsyncEngine, directory: Directory, *, search: Component | None = None) -> Sequence[Component]:
-    """All components over one database and one directory; a search's index can be shared, as it takes a second."""
-    return (
-        utilities_query_builder.build(engine, directory),
-        search or search_fuzzy.build(directory),
-        errors_problem_details.build(directory),
-        repository_direct_orm.build(engine, directory),
-        websocket_socketio.build(directory),
-    )
+_BUILDERS: tuple[tuple[str, Builder], ...] = (
+    (utilities_query_builder.NAME, utilities_query_builder.build),
+    (search_fuzzy.NAME, lambda _, directory: search_fuzzy.build(directory)),
+    (errors_problem_details.NAME, lambda _, directory: errors_problem_details.build(directory)),
+    (repository_direct_orm.NAME, repository_direct_orm.build),
+    (websocket_socketio.NAME, lambda _, directory: websocket_socketio.build(directory)),
+)
+
+
+def build(engine: AsyncEngine, directory: Directory, *, ready: Iterable[Component] = ()) -> Sequence[Component]:
+    """All components over one database and one directory; those that are ready (an index takes a second) are kept."""
+    known = {component.name: component for component in ready}
+    return tuple(known.get(name) or builder(engine, directory) for name, builder in _BUILDERS)

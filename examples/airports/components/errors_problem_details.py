@@ -149,6 +149,7 @@ def build(directory: Directory) -> Component:
         differences=differences,
         alter=alter,
         probes=(({"from": "FRA", "to": "KJFK"}, "EDDF"), ({"from": "ZZZ", "to": "EDDF"}, "ZZZ")),
+        path="/distance",
     )
 
 

@@ -34,6 +34,6 @@ class PageCache:
             _, oldest = self._pages.popitem(last=False)
             self._bytes -= len(oldest)
 
-    def usage(self) -> float:
-        """The bytes of the stored pages as a share of the budget."""
-        return self._bytes / self._budget_bytes
+    def kept_bytes(self) -> int:
+        """The bytes of the stored pages."""
+        return self._bytes

@@ -222,6 +222,7 @@ def build(engine: AsyncEngine, directory: Directory) -> Component:
         differences=differences,
         alter=lambda answer: alter(answer, directory),
         probes=(({"lat": "50.03", "lon": "8.54"}, "EDDF"), ({"city": "Zürich", "country": "CH"}, "LSZH")),
+        path="/nearby",
     )
 
 

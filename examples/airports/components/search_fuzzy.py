@@ -175,6 +175,7 @@ def build(directory: Directory, *, executor: Executor | None = None) -> Componen
         differences=differences,
         alter=lambda answer: alter(answer, directory),
         probes=(({"q": "Frankfurt am Main"}, "EDDF"), ({"q": "JFK"}, "KJFK"), ({"q": "Zurich"}, "LSZH")),
+        path="/search",
     )
 
 

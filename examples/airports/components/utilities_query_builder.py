@@ -16,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from examples.airports.answers import Answer, Malformed, Params
 from examples.airports.component import Component, differing
-from examples.airports.components.page_cache import PageCache
+from examples.airports.components.page_cache import BUDGET_BYTES, PageCache
 from examples.airports.database import airports
 from examples.airports.directory import Directory
+from examples.airports.memory import Memory
 from examples.airports.text import fold, is_clean
 
 NAME = "utilities-query-builder"
@@ -137,7 +138,8 @@ def build(engine: AsyncEngine, directory: Directory) -> Component:
             ({"country": "DE", "prefix": "Frankfurt am"}, "EDDF"),
             ({"country": "us", "prefix": "Chicago O'Hare"}, "KORD"),
         ),
-        memory={variant: cache.usage for variant, cache in pages.items()},
+        path="/airports",
+        memory={variant: Memory(BUDGET_BYTES, cache.kept_bytes) for variant, cache in pages.items()},
     )
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from examples.airports.traffic.counts import Counts
 from examples.airports.traffic.generator import MOST_OPEN, Generator
+from examples.airports.traffic.questions import COMPONENTS
 from examples.airports.traffic.target import ANSWER_SECONDS, Target
 
 
@@ -31,7 +32,7 @@ async def run(app: str, *, port: int, rate: float, seed: int | None) -> None:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=ANSWER_SECONDS)
     connector = aiohttp.TCPConnector(limit=MOST_OPEN + 50)
     async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
-        counts = Counts()
+        counts = Counts(COMPONENTS)
         generator = Generator(Target(app, session, counts), rate=rate, seed=seed)
         runner = web.AppRunner(control(generator, counts), access_log=None)
         await runner.setup()

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from examples.airports.traffic.questions import COMPONENTS
 
-SHARE_OF_RAMPING = 0.65
+SHARE_OF_RAMPING = 0.8
 
 
 def shares(ramping: Collection[str]) -> Mapping[str, float]:

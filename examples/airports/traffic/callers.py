@@ -1,4 +1,4 @@
-"""People on live connections: each opens one for some seconds, looks airports up, and closes it in good order."""
+"""People on live connections: each opens one for some seconds, asks about airports, and closes it in good order."""
 
 import asyncio
 from contextlib import suppress
@@ -8,8 +8,9 @@ from typing import cast
 
 from socketio.exceptions import SocketIOError
 
-from examples.airports.traffic.lines import Line, Moved, open_line
-from examples.airports.traffic.questions import LIVE, Questions
+from examples.airports.traffic.asking.asked import Opener
+from examples.airports.traffic.lines import Line, Moved
+from examples.airports.traffic.questions import Questions
 from examples.airports.traffic.target import GONE, Target
 
 MESSAGES_A_SECOND = 4.0
@@ -19,9 +20,11 @@ _BROKEN = (*GONE, SocketIOError, Moved)
 
 
 class Callers:
-    """As many callers as it takes for a rate of messages."""
+    """As many callers of one component as it takes for a rate of messages."""
 
-    def __init__(self, target: Target, questions: Questions, random: Random) -> None:
+    def __init__(self, component: str, opener: Opener, *, target: Target, questions: Questions, random: Random) -> None:
+        self._component = component
+        self._open = opener
         self._target = target
         self._questions = questions
         self._random = random
@@ -56,7 +59,7 @@ class Callers:
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
             try:
-                line = await open_line(self._target, person)
+                line = await self._open(self._target, person)
             except Moved:
                 continue
             except _BROKEN:
@@ -67,8 +70,8 @@ class Callers:
                 person = self._questions.person()
             except Moved:
                 pass
-            except _BROKEN:
-                self._target.lost()
+            except _BROKEN:  # the connection, not the application: whether that is there shows when the next one opens
+                await asyncio.sleep(_RETRY_SECONDS)
             finally:
                 with suppress(*_BROKEN):
                     await line.close()
@@ -80,6 +83,6 @@ class Callers:
         while clock() < until and self._goes_on(place):
             await asyncio.sleep(max(0.0, due - clock()))
             due += self._wanted / self._rate if self._rate else 1 / MESSAGES_A_SECOND
-            answer = await line.look_up(self._questions.ask(LIVE).params["message"])
-            revision = cast("int", answer["revision"])
-            self._target.counts.add(LIVE, str(answer["variant"]), revision=revision, failed=bool(answer["failed"]))
+            answer = await line.look_up(self._questions.ask(self._component).params["message"])
+            variant, revision = str(answer["variant"]), cast("int", answer["revision"])
+            self._target.counts.add(self._component, variant, revision=revision, failed=bool(answer["failed"]))

@@ -1,9 +1,7 @@
 """What the answers said: requests and errors per component, variant and revision of the flag."""
 
 from collections import Counter
-from collections.abc import Mapping
-
-from examples.airports.traffic.questions import COMPONENTS
+from collections.abc import Mapping, Sequence
 
 VARIANTS = ("legacy", "candidate")
 
@@ -14,7 +12,8 @@ class Counts:
     Answers under revision 0 came without a flag; the SDK counts none of them, and neither does `as_json`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, components: Sequence[str]) -> None:
+        self._components = components
         self._requests: Counter[tuple[str, str, int]] = Counter()
         self._errors: Counter[tuple[str, str, int]] = Counter()
 
@@ -38,7 +37,7 @@ class Counts:
                 }
                 for variant in VARIANTS
             }
-            for component in COMPONENTS
+            for component in self._components
         }
 
 

@@ -7,7 +7,7 @@ from random import Random
 
 from examples.airports.traffic.aim import shares
 from examples.airports.traffic.callers import Callers
-from examples.airports.traffic.questions import COMPONENTS, LIVE, PATHS, Questions
+from examples.airports.traffic.questions import LINES, PATHS, Questions
 from examples.airports.traffic.target import GONE, Target
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,10 @@ class Generator:
         self._rate = rate
         self._random = Random(seed)
         self._questions = Questions(self._random)
-        self._callers = Callers(target, self._questions, self._random)
+        self._callers = {
+            name: Callers(name, opener, target=target, questions=self._questions, random=self._random)
+            for name, opener in LINES.items()
+        }
         self._shares: Mapping[str, float] = shares(())
         self._open: set[asyncio.Task[None]] = set()
         self._running: list[asyncio.Task[None]] = []
@@ -41,14 +44,15 @@ class Generator:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         self._running = []
-        await self._callers.end()
+        await asyncio.gather(*(callers.end() for callers in self._callers.values()))
         await asyncio.gather(*self._open, return_exceptions=True)
 
     async def _aim(self) -> None:
         while True:
             try:
                 self._shares = shares(await self._target.ramping())
-                self._callers.aim(self._rate * self._shares[LIVE])
+                for name, callers in self._callers.items():
+                    callers.aim(self._rate * self._shares[name])
             except GONE:
                 self._target.lost()
             await asyncio.sleep(_AIM_SECONDS if self._target.is_there else _RETRY_SECONDS)
@@ -59,14 +63,15 @@ class Generator:
         while True:
             await self._target.there()
             # After a stall the traffic goes on at its rate; it does not catch up in a burst.
-            due = max(due + 1 / (self._rate * (1 - self._shares[LIVE])), clock() - 1.0)
+            asked = self._rate * sum(self._shares[name] for name in PATHS)
+            due = max(due + 1 / asked, clock() - 1.0)
             await asyncio.sleep(max(0.0, due - clock()))
             if len(self._open) < MOST_OPEN:
                 self._ask_one()
 
     def _ask_one(self) -> None:
         weights = [self._shares[name] for name in PATHS]
-        (component,) = self._random.choices(COMPONENTS[: len(PATHS)], weights)
+        (component,) = self._random.choices(tuple(PATHS), weights)
         question = self._questions.ask(component)
         task = asyncio.create_task(self._target.ask(question, self._questions.person()))
         self._open.add(task)

@@ -9,6 +9,8 @@ import socketio
 
 from examples.airports.traffic.target import ANSWER_SECONDS, Target
 
+SOCKETIO = "websocket-socketio"
+
 
 class Moved(Exception):
     """The user's connection should be of the other transport now."""
@@ -63,7 +65,7 @@ class SocketIoLine:
 
 async def open_line(target: Target, person: str) -> Line:
     """A connection of the transport that this person should use; Moved when that has just changed."""
-    if await target.live_variant(person) == "legacy":
+    if await target.live_variant(SOCKETIO, person) == "legacy":
         address = f"{target.url}/live/ws"
         return RawLine(await target.session.ws_connect(address, params={"user": person}, max_msg_size=65_536))
     client = socketio.AsyncClient(reconnection=False, http_session=target.session)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 import aiohttp
 
 from examples.airports.traffic.counts import Counts
-from examples.airports.traffic.questions import Question
+from examples.airports.traffic.question import Question
 
 # Longer than any answer takes, so that what the application counted is counted here.
 ANSWER_SECONDS = 30.0
@@ -55,7 +55,8 @@ class Target:
         self._is_there.set()
         return {flag["name"] for flag in flags if flag["isLive"]}
 
-    async def live_variant(self, person: str) -> str:
-        """The variant that this person's connection should have."""
-        async with self.session.get(f"{self.url}/live", headers={"X-User": person}) as answer:
+    async def live_variant(self, component: str, person: str) -> str:
+        """The variant that this person's connection to a component should have."""
+        params, headers = {"component": component}, {"X-User": person}
+        async with self.session.get(f"{self.url}/live", params=params, headers=headers) as answer:
             return str((await answer.json())["variant"])

@@ -1,21 +1,18 @@
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
 
 from examples.airports.app import create_app
-from examples.airports.traffic.questions import COMPONENTS, HOSTILE, LIVE, PATHS
+from examples.airports.faults import Fault
+from examples.airports.traffic.asking.material import HOSTILE
+from examples.airports.traffic.questions import COMPONENTS, LINES, PATHS
 from tests.examples.airports.flags_file import started_client
 
 CANDIDATE = {"search-fuzzy": 100, "repository-direct-orm": 100}
-KNOWN = {
-    "/airports": {"country": "DE", "prefix": "Frankfurt am"},
-    "/search": {"q": "frankfrt am main"},
-    "/distance": {"from": "FRA", "to": "JFK"},
-    "/nearby": {"lat": "50.03", "lon": "8.54"},
-}
 
 
 @pytest.fixture
@@ -33,9 +30,16 @@ async def _selfcheck(app: httpx.AsyncClient) -> tuple[int, Mapping[str, Any]]:
     return answer.status_code, answer.json()
 
 
+async def _known(app: httpx.AsyncClient) -> Mapping[str, Mapping[str, str]]:
+    """The parameters of a question that each path can answer."""
+    suggested = [urlsplit(address) for address in (await app.get("/")).json()["try"]]
+    return {address.path: dict(parse_qsl(address.query)) for address in suggested if address.query}
+
+
 async def test_every_answer_names_its_variant_and_revision(app: httpx.AsyncClient) -> None:
+    known = await _known(app)
     for name, path in PATHS.items():
-        answer = await app.get(path, params=KNOWN[path], headers={"X-User": "u-0001"})
+        answer = await app.get(path, params=known[path], headers={"X-User": "u-0001"})
         assert answer.status_code == 200
         assert "EDDF" in answer.text
         assert answer.headers["X-Variant"] == ("candidate" if name in CANDIDATE else "legacy")
@@ -44,14 +48,16 @@ async def test_every_answer_names_its_variant_and_revision(app: httpx.AsyncClien
 
 async def test_the_addresses_that_it_suggests_answer(app: httpx.AsyncClient) -> None:
     suggested = (await app.get("/")).json()["try"]
-    assert {(await app.get(address)).status_code for address in suggested} == {200, 404}
+    assert {(await app.get(address)).status_code for address in suggested} == {200}
+    assert set(PATHS.values()) < {address.partition("?")[0] for address in suggested}
 
 
 async def test_hostile_questions_are_answered(app: httpx.AsyncClient) -> None:
-    asked = [(path, name, hostile) for path, params in KNOWN.items() for name in params for hostile in HOSTILE]
+    known = await _known(app)
+    asked = [(path, name, hostile) for path, params in known.items() for name in params for hostile in HOSTILE]
     for path, name, hostile in asked:
         user = hostile.strip().encode()
-        answer = await app.get(path, params={**KNOWN[path], name: hostile}, headers={b"X-User": user})
+        answer = await app.get(path, params={**known[path], name: hostile}, headers={b"X-User": user})
         assert answer.status_code in {200, 400, 404, 422}, (path, name, hostile)
         assert answer.headers["X-Failed"] == "0"
 
@@ -63,8 +69,10 @@ async def test_flags_tell_what_is_ramping(app: httpx.AsyncClient) -> None:
 
 
 async def test_a_connection_learns_its_variant(app: httpx.AsyncClient) -> None:
-    assert LIVE not in CANDIDATE
-    assert (await app.get("/live", headers={"X-User": "u-0001"})).json() == {"variant": "legacy"}
+    for name in LINES:
+        answer = await app.get("/live", params={"component": name}, headers={"X-User": "u-0001"})
+        assert answer.json() == {"variant": "candidate" if name in CANDIDATE else "legacy"}
+    assert (await app.get("/live", params={"component": "search-fuzzy"})).status_code == 404
 
 
 async def test_a_fault_makes_candidate_fail_and_legacy_answer(app: httpx.AsyncClient) -> None:
@@ -83,6 +91,18 @@ async def test_an_unknown_fault_is_refused(app: httpx.AsyncClient) -> None:
     bodies: list[object] = [{"fault": "fire"}, {}, {"fault": None, "more": 1}]
     assert [(await app.post("/faults/search-fuzzy", json=body)).status_code for body in bodies] == [422] * 3
     assert (await app.post("/faults/no-such", json={"fault": None})).status_code == 404
+
+
+async def test_a_fault_that_makes_no_sense_for_a_component_is_refused(app: httpx.AsyncClient) -> None:
+    supported = (await app.get("/faults")).json()["supported"]
+    assert set(supported) == set(COMPONENTS)
+    for name in COMPONENTS:
+        for fault in Fault:
+            answer = await app.post(f"/faults/{name}", json={"fault": fault})
+            assert answer.status_code == (200 if fault in supported[name] else 422), (name, fault)
+        await app.post(f"/faults/{name}", json={"fault": None})
+    refused = await app.post("/faults/search-fuzzy", json={"fault": "drops"})
+    assert refused.json()["detail"] == "search-fuzzy can have the faults errors, wrong, slow"
 
 
 async def test_the_selfcheck_passes_over_all_components(app: httpx.AsyncClient) -> None:

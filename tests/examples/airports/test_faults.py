@@ -6,7 +6,8 @@ import pytest
 
 from examples.airports.answers import Answer, Params
 from examples.airports.component import Component
-from examples.airports.faults import SLOW_SECONDS, Fault, FaultInjected, Faults
+from examples.airports.faults import SLOW_SECONDS, Fault, FaultInjected, Faults, Unsupported
+from examples.airports.memory import Memory
 
 NAME = "broken"
 CALLS = 2000
@@ -28,7 +29,7 @@ COMPONENT = Component(
 
 @pytest.fixture
 def faults() -> Faults:
-    return Faults([NAME], random=Random(4))
+    return Faults([COMPONENT], random=Random(4))
 
 
 async def _share(faults: Faults, is_hit: Callable[[Answer | None], bool]) -> float:
@@ -62,7 +63,7 @@ async def test_slow_waits_beyond_half_a_second_on_most_calls() -> None:
     async def wait(seconds: float) -> None:
         waits.append(seconds)
 
-    faults = Faults([NAME], random=Random(4), sleep=wait)
+    faults = Faults([COMPONENT], random=Random(4), sleep=wait)
     faults.switch(NAME, Fault.SLOW)
     assert await _share(faults, lambda answer: answer == Answer({"value": 1})) == 1.0
     assert waits.count(SLOW_SECONDS) / CALLS == pytest.approx(0.8, abs=0.04)
@@ -78,3 +79,36 @@ async def test_a_fault_can_be_mended(faults: Faults) -> None:
 def test_there_are_faults_of_known_components_only(faults: Faults) -> None:
     with pytest.raises(KeyError):
         faults.switch("other", Fault.ERRORS)
+
+
+async def test_memory_leaks_beyond_the_budget_with_each_call_of_candidate_until_it_is_mended() -> None:
+    memory = {variant: Memory(100_000, lambda: 20_000) for variant in ("legacy", "candidate")}
+    component = replace(COMPONENT, path="/broken", memory=memory)
+    faults = Faults([component])
+    side, usages = faults.candidate(component), []
+    faults.switch(NAME, Fault.MEMORY)
+    for _ in range(200):
+        assert await side({}) == Answer({"value": 1})
+        usages.append(memory["candidate"].usage())
+    assert usages[:3] == [pytest.approx(0.22), pytest.approx(0.24), pytest.approx(0.26)]
+    assert usages[-1] == usages[-2] == pytest.approx(3.2)
+    assert memory["legacy"].usage() == 0.2
+    faults.switch(NAME, None)
+    assert memory["candidate"].usage() == 0.2
+
+
+def test_connections_break_at_ten_percent_of_the_messages_while_they_shall(faults: Faults) -> None:
+    assert not any(faults.breaks(NAME) for _ in range(CALLS))
+    faults.switch(NAME, Fault.DROPS)
+    assert sum(faults.breaks(NAME) for _ in range(CALLS)) / CALLS == pytest.approx(0.1, abs=0.03)
+
+
+def test_a_component_has_the_faults_that_make_sense_for_it() -> None:
+    plain = replace(COMPONENT, path="/broken")
+    with_memory = replace(plain, memory={"candidate": Memory(1, lambda: 0)})
+    always = ["errors", "wrong", "slow"]
+    expected = [(plain, always), (with_memory, [*always, "memory"]), (COMPONENT, [*always, "drops"])]
+    for component, supported in expected:
+        assert Faults([component]).supported == {NAME: supported}
+    with pytest.raises(Unsupported, match="broken can have the faults errors, wrong, slow"):
+        Faults([plain]).switch(NAME, Fault.MEMORY)

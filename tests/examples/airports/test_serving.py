@@ -48,7 +48,7 @@ def on_candidate(tmp_path: Path) -> Iterator[Client]:
 
 
 async def _served(client: Client, component: Component) -> Served:
-    return await Serving(client, [component], Faults([component.name])).serve(component.name, {}, {})
+    return await Serving(client, [component], Faults([component])).serve(component.name, {}, {})
 
 
 async def test_the_flag_chooses_the_side_and_the_answer_names_it(client: Client) -> None:

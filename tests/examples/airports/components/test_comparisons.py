@@ -30,7 +30,7 @@ def pairs(postgres_url: str, directory: Directory, search: Component) -> Mapping
     async def ask_all() -> Mapping[str, Pairs]:
         engine = create_engine(postgres_url)
         try:
-            return {component.name: await _ask(component) for component in build(engine, directory, search=search)}
+            return {component.name: await _ask(component) for component in build(engine, directory, ready=[search])}
         finally:
             await engine.dispose()
 

@@ -89,7 +89,7 @@ async def test_a_page_is_fetched_once(component: Component, airports_engine: Asy
 
 
 async def test_the_memory_used_grows_and_stays_within_the_budget(component: Component) -> None:
-    usage = component.memory["candidate"]
+    usage = component.memory["candidate"].usage
     assert usage() == 0
     readings = []
     for elevation in range(0, 6_000, 20):
@@ -97,7 +97,7 @@ async def test_the_memory_used_grows_and_stays_within_the_budget(component: Comp
         readings.append(usage())
     assert 0 < readings[0] < readings[20]
     assert max(readings) == pytest.approx(0.6, abs=0.01)
-    assert component.memory["legacy"]() == 0
+    assert component.memory["legacy"].usage() == 0
 
 
 @pytest.mark.parametrize(

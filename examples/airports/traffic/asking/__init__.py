@@ -1,0 +1,1 @@
+"""What people ask each component, one file for each phase of the migration."""
