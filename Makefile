@@ -16,8 +16,9 @@ up: $(VENV)/.runtime
 migrate: $(VENV)/.runtime
 	@$(RUN) -m local migrate
 
+# Each process has a Postgres and a Temporal of its own; a file's tests stay together.
 test: $(VENV)/.development
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-acceptance: $(VENV)/.development
 	$(RUN) -m pytest -m acceptance -o faulthandler_timeout=1200 $(ARGS)
