@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
 
 from fastapi import Request
 
@@ -11,12 +10,12 @@ from api.problems import Refused
 from api.replica import LEASE_SECONDS
 from api.route import needs, resource
 from api.services import Services, services_of
+from crossfade.system_health import DATABASE_AWAY, FLAGS_OLD, TEMPORAL_AWAY, silence
 from store import monitors, runs
 
 router = resource("health")
 
 DATABASE_SECONDS = 1.0
-MONITOR_AGE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +55,17 @@ async def _database(services: Services) -> tuple[Dependency, Dependency]:
             age = await monitors.age(connection, environment)
             live = await runs.live(connection, environment)
     except Refused:
-        return Dependency("Postgres does not answer: nothing can be changed."), Dependency()
-    return Dependency(), _monitor(age, is_live=bool(live))
-
-
-def _monitor(age: timedelta | None, *, is_live: bool) -> Dependency:
-    if age is None:
-        return Dependency("No worker has judged yet: no automatic rollback, nothing advances." if is_live else "")
-    if not (age <= MONITOR_AGE):
-        return Dependency(
-            f"No worker has judged for {age.total_seconds():.0f} s: no automatic rollback, nothing advances."
-        )
-    return Dependency()
+        return Dependency(DATABASE_AWAY), Dependency()
+    return Dependency(), Dependency(silence(age, has_live_run=bool(live)))
 
 
 def _flags(services: Services) -> Dependency:
     if not (services.replica.age <= LEASE_SECONDS):
-        return Dependency("The flags of this replica are older than its lease: live rollouts serve legacy.")
+        return Dependency(FLAGS_OLD)
     return Dependency()
 
 
 async def _temporal(services: Services) -> Dependency:
     if await services.temporal.is_healthy():
         return Dependency()
-    return Dependency("Temporal does not answer: nothing advances. Rollback and emergency stop still work.")
+    return Dependency(TEMPORAL_AWAY)
