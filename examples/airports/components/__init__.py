@@ -7,7 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from examples.airports.component import Component
 from examples.airports.components import (
+    errors_middleware,
     errors_problem_details,
+    errors_result_types,
     repository_direct_orm,
     search_fuzzy,
     utilities_query_builder,
@@ -21,6 +23,8 @@ _BUILDERS: tuple[tuple[str, Builder], ...] = (
     (utilities_query_builder.NAME, utilities_query_builder.build),
     (search_fuzzy.NAME, lambda _, directory: search_fuzzy.build(directory)),
     (errors_problem_details.NAME, lambda _, directory: errors_problem_details.build(directory)),
+    (errors_result_types.NAME, lambda _, directory: errors_result_types.build(directory)),
+    (errors_middleware.NAME, lambda _, directory: errors_middleware.build(directory)),
     (repository_direct_orm.NAME, repository_direct_orm.build),
     (websocket_socketio.NAME, lambda _, directory: websocket_socketio.build(directory)),
 )
