@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 ARGS ?=
 
-.PHONY: demo up test test-acceptance check migrate bench clean
+.PHONY: demo up test test-infrastructure test-dashboard test-acceptance check migrate bench clean
 
 # --with-parent: the stack ends even when make itself is killed; exec leaves no shell between the two.
 demo: $(VENV)/.runtime
@@ -19,6 +19,10 @@ migrate: $(VENV)/.runtime
 # Each process has a Postgres and a Temporal of its own; a file's tests stay together.
 test: $(VENV)/.development
 	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+# The two suites that the user named: flags, statistics, monitoring, rollback, validation; dashboard and orchestrator.
+test-infrastructure: $(VENV)/.development
+	$(RUN) -m pytest tests/suites/test_migration_infrastructure.py $(ARGS)
 
 test-acceptance: $(VENV)/.development
 	$(RUN) -m pytest -m acceptance -o faulthandler_timeout=1200 $(ARGS)

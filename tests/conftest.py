@@ -90,19 +90,19 @@ def template_database(postgres_url: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def shared_database(postgres_url: str, template_database: str) -> Iterator[str]:
     """The URL of a migrated database in which nobody commits."""
-    yield from _clone(postgres_url, template_database, "shared")
+    yield from clone(postgres_url, template_database, "shared")
 
 
 @pytest.fixture(scope="session")
 def committed_database(postgres_url: str, template_database: str) -> Iterator[str]:
     """The URL of a migrated database for tests that commit, each in an environment of its own."""
-    yield from _clone(postgres_url, template_database, "committed")
+    yield from clone(postgres_url, template_database, "committed")
 
 
 @pytest.fixture(scope="session")
 def workflow_database(postgres_url: str, template_database: str) -> Iterator[str]:
     """The same for tests with a worker: a second relay on its database would take its messages elsewhere."""
-    yield from _clone(postgres_url, template_database, "workflows")
+    yield from clone(postgres_url, template_database, "workflows")
 
 
 @pytest.fixture
@@ -134,7 +134,8 @@ async def connection(shared_database: str) -> AsyncIterator[AsyncConnection]:
     await engine.dispose()
 
 
-def _clone(url: str, template: str, purpose: str) -> Iterator[str]:
+def clone(url: str, template: str, purpose: str) -> Iterator[str]:
+    """The URL of a copy of the template, dropped at the end."""
     name = f"{purpose}_{uuid4().hex[:12]}"
     asyncio.run(_execute(url, f"CREATE DATABASE {name} TEMPLATE {template}"))
     yield _with_database(url, name)
