@@ -1,28 +1,33 @@
 """The application's own schema: one table, filled once from the package `airportsdata`."""
 
+from dataclasses import astuple
 from importlib.metadata import version
 from math import floor
 
 import airportsdata
 from sqlalchemy import (
     Column,
+    Computed,
     Double,
     Index,
     Integer,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     make_url,
     select,
     text,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.schema import CreateSchema
 
 from examples.airports.directory import Airport, Directory
-from examples.airports.text import fold
+from examples.airports.text import fold, words
 
 SCHEMA = "airports"
+_COLUMNS_VERSION = 2
 _LOAD_LOCK = 0x41697270  # "Airp": two starting applications must not both load
 
 metadata = MetaData(schema=SCHEMA)
@@ -43,10 +48,16 @@ airports = Table(
     Column("name_key", Text, nullable=False),
     Column("city_key", Text, nullable=False),
     Column("cell", Integer, nullable=False),
+    Column("importance", SmallInteger, nullable=False),
+    Column("words", Text, nullable=False),
+    # From an array, not by a parser: what is a letter to a parser depends on the locale of the database.
+    Column("document", TSVECTOR, Computed("array_to_tsvector(string_to_array(words, ' '))", persisted=True)),
+    Index("ix_airports_iata", "iata"),
     Index("ix_airports_country_icao", "country", "icao"),
     Index("ix_airports_name_key", "name_key", postgresql_ops={"name_key": "text_pattern_ops"}),
     Index("ix_airports_city_key", "city_key"),
     Index("ix_airports_cell", "cell"),
+    Index("ix_airports_document", "document", postgresql_using="gin"),
     Index("ix_airports_latitude_longitude", "latitude", "longitude"),
 )
 dataset = Table("dataset", metadata, Column("version", Text, primary_key=True))
@@ -74,46 +85,56 @@ def cell(latitude: float, longitude: float) -> int:
 
 
 async def open_directory(engine: AsyncEngine) -> Directory:
-    """Load the schema when it is empty or older than the package, then read all airports."""
+    """Load the schema when it is empty, older than the package or of other columns, then read all airports."""
     async with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
         await connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOAD_LOCK})
         await connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
-        await connection.run_sync(metadata.create_all)
-        if await connection.scalar(select(dataset.c.version)) != version("airportsdata"):
+        await connection.run_sync(dataset.create, checkfirst=True)
+        if await connection.scalar(select(dataset.c.version)) != _version():
             await _load(connection)
         rows = (await connection.execute(select(*PUBLIC))).all()
     return Directory(Airport(*row) for row in rows)
 
 
 async def _load(connection: AsyncConnection) -> None:
-    for table in (airports, dataset):
-        await connection.execute(table.delete())
+    await connection.run_sync(metadata.drop_all)
+    await connection.run_sync(metadata.create_all)
     raw = await connection.get_raw_connection()
     driver = raw.driver_connection
     assert driver is not None
     await driver.copy_records_to_table(
         airports.name,
         schema_name=SCHEMA,
-        columns=[column.name for column in airports.columns],
+        columns=[column.name for column in airports.columns if column.computed is None],
         records=[_record(row) for row in airportsdata.load().values()],
     )
-    await connection.execute(dataset.insert().values(version=version("airportsdata")))
+    await connection.execute(dataset.insert().values(version=_version()))
     await connection.execute(text(f"analyze {SCHEMA}.{airports.name}"))
 
 
+def _version() -> str:
+    """The version of the package and of our columns."""
+    return f"{version('airportsdata')}+{_COLUMNS_VERSION}"
+
+
 def _record(row: airportsdata.Airport) -> tuple[object, ...]:
+    airport = Airport(
+        icao=row["icao"],
+        iata=row["iata"],
+        name=row["name"],
+        city=row["city"],
+        subdivision=row["subd"],
+        country=row["country"],
+        elevation_ft=round(row["elevation"]),
+        latitude=row["lat"],
+        longitude=row["lon"],
+        time_zone=row["tz"],
+    )
     return (
-        row["icao"],
-        row["iata"],
-        row["name"],
-        row["city"],
-        row["subd"],
-        row["country"],
-        round(row["elevation"]),
-        row["lat"],
-        row["lon"],
-        row["tz"],
-        fold(row["name"]),
-        fold(row["city"]),
-        cell(row["lat"], row["lon"]),
+        *astuple(airport),
+        fold(airport.name),
+        fold(airport.city),
+        cell(airport.latitude, airport.longitude),
+        airport.importance,
+        words(fold(f"{airport.name} {airport.city}")),
     )

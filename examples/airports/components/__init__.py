@@ -11,6 +11,8 @@ from examples.airports.components import (
     errors_problem_details,
     errors_result_types,
     repository_direct_orm,
+    repository_pattern_removal,
+    repository_service_layer,
     search_fuzzy,
     utilities_query_builder,
     websocket_socketio,
@@ -26,6 +28,8 @@ _BUILDERS: tuple[tuple[str, Builder], ...] = (
     (errors_result_types.NAME, lambda _, directory: errors_result_types.build(directory)),
     (errors_middleware.NAME, lambda _, directory: errors_middleware.build(directory)),
     (repository_direct_orm.NAME, repository_direct_orm.build),
+    (repository_pattern_removal.NAME, repository_pattern_removal.build),
+    (repository_service_layer.NAME, repository_service_layer.build),
     (websocket_socketio.NAME, lambda _, directory: websocket_socketio.build(directory)),
 )
 
