@@ -67,6 +67,7 @@ def build(
             *(rollouts.begin, rollouts.publish, rollouts.set_percentage, rollouts.resume, rollouts.bake),
             *(rollouts.complete, rollouts.await_confirmation, rollouts.note, rollouts.record, rollouts.look),
             *(migrations.load, migrations.set_status, migrations.set_phase, migrations.set_component, migrations.stop),
+            *(migrations.record, migrations.retire),
             *(rollbacks.begin, rollbacks.load, rollbacks.step, rollbacks.step_failed, rollbacks.finish),
             *(validations.open, validations.watch, validations.inter_phase),
             MonitorActivities(engine).monitor,

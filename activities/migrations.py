@@ -8,6 +8,7 @@ from temporalio import activity
 import store.components
 import store.migrations
 import store.phases
+import store.retirements
 import store.stops
 from activities.refusals import final
 from activities.rollouts import ACTOR
@@ -56,6 +57,28 @@ class SetComponent:
     actor: str
     reason: str
     effect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordOrder:
+    """A person's order to a migration, or to one of its phases, for the audit."""
+
+    migration_id: str
+    action: str
+    actor: str
+    reason: str
+    effect: str
+    phase: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retire:
+    """Says that a complete component's legacy code is gone."""
+
+    environment: str
+    component: str
+    actor: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +150,33 @@ class MigrationActivities:
                 reason=change.reason,
                 effect=change.effect,
                 waiting_for="",
+            )
+
+    @activity.defn(name="migration.record")
+    @final
+    async def record(self, order: RecordOrder) -> None:
+        """Write a person's order into the audit, once."""
+        words = {"actor": order.actor, "reason": order.reason, "effect": order.effect}
+        migration_id = UUID(order.migration_id)
+        async with self.engine.begin() as connection:
+            if order.phase is None:
+                await store.migrations.record(connection, migration_id=migration_id, action=order.action, **words)
+                return
+            await store.phases.record(
+                connection, migration_id=migration_id, name=order.phase, action=order.action, **words
+            )
+
+    @activity.defn(name="migration.retire")
+    @final
+    async def retire(self, order: Retire) -> None:
+        """Retire a component; NotComplete refuses."""
+        async with self.engine.begin() as connection:
+            await store.retirements.retire(
+                connection,
+                environment=order.environment,
+                component=order.component,
+                actor=order.actor,
+                reason=order.reason,
             )
 
     @activity.defn(name="migration.stop")

@@ -41,6 +41,7 @@ class Situation:
 
     Attributes:
         hold_left: what remains of the step's hold; zero or less means served.
+        pause: what a pause waits for, in words.
         samples_missing: candidate requests still missing to the step's minimum sample.
         failing_signals: names of thresholds of role `signal` that fail.
         promoted: a person asked for the next step; skips hold time, minimum sample and approval, nothing else.
@@ -53,6 +54,7 @@ class Situation:
     rollback_requested: bool = False
     breached: bool = False
     paused: bool = False
+    pause: str = "resume: paused by an operator"
     held: bool = False
     source_error: bool = False
     sample_ratio_mismatch: bool = False
@@ -96,7 +98,7 @@ def _safety(situation: Situation) -> Decision | None:
 
 def _people_and_evidence(situation: Situation) -> Decision | None:
     holds = (
-        (situation.paused, "paused", "resume: paused by an operator"),
+        (situation.paused, "paused", situation.pause),
         (situation.held, "held", "resume: the percentage was set by hand"),
         (situation.source_error, "source error", "the metrics source to answer again"),
         (situation.sample_ratio_mismatch, "sample-ratio mismatch", "the traffic split to match its percentage again"),
@@ -143,7 +145,7 @@ def _approval(situation: Situation) -> Decision | None:
             return Decision(Act.ROLL_BACK, "approval expired")
         case Gate.FAILED:
             return Decision(
-                Act.HOLD, "approval expired", f"approval of {situation.next_step}: the last request expired"
+                Act.HOLD, "approval expired", f"resume: the request for approval of {situation.next_step} expired"
             )
     return None
 

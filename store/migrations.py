@@ -104,6 +104,18 @@ async def set_status(
     return await write(connection, migration, status=status, actor=actor, reason=reason, effect=effect)
 
 
+async def record(
+    connection: AsyncConnection, *, migration_id: UUID, action: str, actor: str, reason: str, effect: str
+) -> None:
+    """Writes a person's order for a migration, such as a pause, into the audit; it changes nothing by itself."""
+    environment = (await get(connection, migration_id)).environment
+    await control.lock(connection, environment)
+    if await audit.find(connection, environment=environment, effect=effect) is None:
+        migration = await get(connection, migration_id)
+        order = entry(migration, migration, actor=actor, reason=reason, effect=effect)
+        await audit.append(connection, replace(order, action=f"migration.order.{action}"))
+
+
 async def get(connection: AsyncConnection, migration_id: UUID) -> Migration:
     """Gives one migration; raises UnknownMigration."""
     found = await find_all(connection, migrations.c.id == migration_id, limit=1)
@@ -214,6 +226,7 @@ async def queue_start(connection: AsyncConnection, migration: Migration) -> None
         "environment": migration.environment,
         "name": migration.name,
         "number": migration.number,
+        "summary": f"{migration.name} {migration.number}: {' → '.join(phase.name for phase in migration.plan.phases)}",
     }
     await outbox.enqueue(
         connection,

@@ -79,6 +79,18 @@ async def set_status(
     return changed
 
 
+async def record(
+    connection: AsyncConnection, *, migration_id: UUID, name: str, action: str, actor: str, reason: str, effect: str
+) -> None:
+    """Writes a person's order for a phase, such as a pause, into the audit; it changes nothing by itself."""
+    environment = (await get(connection, migration_id=migration_id, name=name)).environment
+    await control.lock(connection, environment)
+    if await audit.find(connection, environment=environment, effect=effect) is None:
+        phase = await get(connection, migration_id=migration_id, name=name)
+        order = entry(phase, phase, actor=actor, reason=reason, effect=effect)
+        await audit.append(connection, replace(order, action=f"phase.order.{action}"))
+
+
 async def create_all(connection: AsyncConnection, *, migration_id: UUID, plan: Plan, actor: str) -> None:
     """Creates the phases of a new migration."""
     rows = [

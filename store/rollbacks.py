@@ -13,7 +13,7 @@ from crossfade.flags import Flag
 from crossfade.percentages import ZERO
 from crossfade.plan.resolved import RollbackPlan
 from crossfade.states import RollbackState, RollbackTrigger, RunState
-from store import audit, components, control, flags, outbox, retirements, rollback_rows, run_rows, runs
+from store import audit, components, control, flags, migrations, outbox, retirements, rollback_rows, run_rows, runs
 from store.documents import Document
 from store.identifiers import uuid7
 from store.outbox import Order
@@ -86,6 +86,8 @@ async def begin(  # noqa: PLR0913 - whom, why, on which evidence, in which epoch
     await take_back(connection, target, rollback)
     await insert_all(connection, [rollback], actor=actor)
     await queue(connection, rollback)
+    if target.run is not None and target.run.state is RunState.COMPLETED:
+        await tell_phase(connection, target.run, rollback)
     return replace(rollback, created=True)
 
 
@@ -220,6 +222,23 @@ async def queue(connection: AsyncConnection, *begun: Rollback, signal: str = "ro
             rollout = (rollback.environment, f"rollout/{rollback.environment}/{rollback.component}")
             orders.append(Order(*rollout, "signal", signal, payload, f"{rollback.id}/signal"))
     await outbox.enqueue_all(connection, orders)
+
+
+async def tell_phase(connection: AsyncConnection, run: Run, rollback: Rollback) -> None:
+    """Queues word to the phase of a completed component, whose own workflow has ended."""
+    if run.migration_id is None:
+        return
+    migration = await migrations.get(connection, run.migration_id)
+    payload = {"component": run.component, "actor": rollback.actor, "reason": rollback.reason}
+    await outbox.enqueue(
+        connection,
+        environment=run.environment,
+        workflow_id=f"phase/{run.environment}/{migration.name}/{run.phase}",
+        kind="signal",
+        name="taken_back",
+        payload=payload,
+        request_id=f"{rollback.id}/phase",
+    )
 
 
 def message(rollback: Rollback) -> Document:

@@ -39,12 +39,28 @@ def monitor_id(environment: str) -> str:
     return f"monitor/{environment}"
 
 
+class PauseLevel(StrEnum):
+    """What a pause was ordered for; each level is resumed by itself. `rollback`: a sibling was rolled back."""
+
+    COMPONENT = "component"
+    PHASE = "phase"
+    MIGRATION = "migration"
+    ROLLBACK = "rollback"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """A person's order, with who and why."""
+    """A person's order, with who and why.
+
+    Attributes:
+        order_id: the same id again is the same order; empty where the sender does not repeat itself.
+        level: for what the order was given; None for the workflow that is told, set when a parent passes it on.
+    """
 
     actor: str = "temporal"
     reason: str = ""
+    order_id: str = ""
+    level: PauseLevel | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +82,15 @@ class RolledBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A person has lowered the percentage; Postgres serves it already."""
+    """Stay at this percentage until resumed; never raises. None: at the present one.
 
-    percentage: Decimal = Decimal(0)
+    `is_served` says that Postgres holds there already: the API lowers without waiting for a workflow.
+    """
+
+    percentage: Decimal | None = None
     actor: str = "temporal"
     reason: str = ""
+    is_served: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +151,15 @@ class ComponentNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """A completed component was rolled back; its rollout has ended, so its phase is told."""
+
+    component: str
+    actor: str = "temporal"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationInput:
     """Starts `Migration`."""
 
@@ -158,7 +187,7 @@ class PhaseInput:
     phase: PhasePlan
     policy: Policy
     settled: tuple[str, ...] = ()
-    paused: bool = False
+    pauses: dict[PauseLevel, Control] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +225,8 @@ class RolloutState:
         sequence: number of effects so far, part of their idempotency keys.
         resuming: an order to resume that is not carried out yet.
         refusals: how often in a row the next step was refused for want of a fresh passing reading.
+        pauses: who pauses it, by level; it goes on when nobody does.
+        orders: ids of the latest orders, of which each counts once.
         hold_served: hold time already served at this step, without pauses and silence.
         clock_read_at: when the hold clock was last read; None while it stands still.
     """
@@ -210,7 +241,8 @@ class RolloutState:
     confirmed: bool = False
     hold_served: timedelta = timedelta(0)
     clock_read_at: datetime | None = None
-    paused: bool = False
+    pauses: dict[PauseLevel, Control] = field(default_factory=dict)
+    orders: list[str] = field(default_factory=list)
     held: bool = False
     promoted: bool = False
     resuming: Control | None = None
@@ -220,7 +252,6 @@ class RolloutState:
     validation_evidence: dict[str, JsonValue] = field(default_factory=dict)
     approvals: list[str] = field(default_factory=list)
     approval_asked_at: datetime | None = None
-    approval_expired: bool = False
     observed: Observed | None = None
     stop: Control | None = None
     rollback: RollBack | None = None
@@ -239,7 +270,7 @@ class RolloutInput:
     migration: str
     phase: str
     component: ComponentPlan
-    paused: bool = False
+    pauses: dict[PauseLevel, Control] = field(default_factory=dict)
     state: RolloutState | None = None
 
 

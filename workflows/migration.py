@@ -1,18 +1,36 @@
 """One execution of a plan: its phases in the order of their dependencies."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, ChildWorkflowError
+from temporalio.exceptions import ApplicationError, ChildWorkflowError, WorkflowAlreadyStartedError
 
-from activities.migrations import LoadedMigration, MigrationActivities, SetMigration, SetPhase, Stop
+from activities.migrations import (
+    LoadedMigration,
+    MigrationActivities,
+    RecordOrder,
+    Retire,
+    SetMigration,
+    SetPhase,
+    Stop,
+)
 from crossfade.plan.resolved import PhasePlan
 from crossfade.states import MigrationStatus, PhaseStatus
 from workflows.effects import WRITE, unless_fenced
-from workflows.messages import Control, MigrationInput, MigrationState, PhaseInput, phase_id
+from workflows.messages import (
+    ComponentControl,
+    Control,
+    MigrationInput,
+    MigrationState,
+    PauseLevel,
+    PhaseInput,
+    phase_id,
+)
+from workflows.pauses import Pauses, is_new, signal, words
 from workflows.phase import Phase
-from workflows.story import STATUS, attributes, describe_parts
+from workflows.story import PHASE_DETAILS, STATUS, attributes, describe_migration
 
 LOST = {PhaseStatus.ABORTED, PhaseStatus.FAILED}  # with such a phase, what depends on it can never start
 
@@ -27,7 +45,8 @@ class Migration:
         self.status = MigrationStatus.PENDING
         self.phases: dict[str, PhaseStatus] = {}
         self.running: dict[str, asyncio.Task[None]] = {}
-        self.paused = False
+        self.pauses = Pauses({})
+        self.orders: list[str] = []
         self.stop: Control | None = None
         self.aborted: Control | None = None
         self.version = 0
@@ -53,16 +72,21 @@ class Migration:
     @workflow.signal
     async def pause(self, order: Control) -> None:
         """Start nothing more and pause every phase."""
-        self.paused = True
-        self.version += 1
-        await self._tell_phases("pause", order)
+        if is_new(order, self.orders):
+            self.pauses.begin(PauseLevel.MIGRATION, order)
+            self.version += 1
+            await self.pauses.share()
+            await self._record("pause", order)
 
     @workflow.signal
     async def resume(self, order: Control) -> None:
-        """Go on where it stood."""
-        self.paused = False
-        self.version += 1
-        await self._tell_phases("resume", order)
+        """Go on where it stood; phases and components that a person paused by themselves stay paused."""
+        if is_new(order, self.orders):
+            self.pauses.lift(PauseLevel.MIGRATION)
+            self.version += 1
+            await self.pauses.share()
+            await self._tell_phases("resume", order)
+            await self._record("resume", order)
 
     @workflow.signal
     async def emergency_stop(self, order: Control) -> None:
@@ -74,9 +98,27 @@ class Migration:
     @workflow.signal
     async def abort(self, order: Control) -> None:
         """Roll back what is live, leave what is completed, and end."""
-        self.aborted = self.aborted or order
-        self.version += 1
-        await self._tell_phases("abort", order)
+        if is_new(order, self.orders) and self.aborted is None:
+            self.aborted = order
+            self.version += 1
+            await self._tell_phases("abort", order)
+            await self._record("abort", order)
+
+    @workflow.update
+    async def retire(self, order: ComponentControl) -> str:
+        """Say that a complete component's legacy code is gone: an emergency stop then leaves it alone."""
+        retire = Retire(
+            environment=self.order.environment, component=order.component, actor=order.actor, reason=order.reason
+        )
+        await workflow.execute_activity_method(
+            MigrationActivities.retire, retire, summary=f"retire {order.component}", **WRITE
+        )
+        return f"{order.component} is retired"
+
+    @retire.validator
+    def _check_retire(self, order: ComponentControl) -> None:
+        if not order.reason.strip():
+            raise ApplicationError("retiring needs a reason", type="ReasonRequired")
 
     @workflow.query
     def state(self) -> MigrationState:
@@ -104,14 +146,15 @@ class Migration:
     def _start_ready(self, loaded: LoadedMigration) -> None:
         for phase in loaded.plan.phases:
             ready = all(self.phases[name] is PhaseStatus.COMPLETED for name in phase.depends_on)
-            if self.phases[phase.name] is PhaseStatus.PENDING and ready and not self.paused:
+            if self.phases[phase.name] is PhaseStatus.PENDING and ready and not self.pauses:
                 self.phases[phase.name] = PhaseStatus.RUNNING
                 self.running[phase.name] = asyncio.create_task(self._run(phase, loaded))
 
     async def _run(self, phase: PhasePlan, loaded: LoadedMigration) -> None:
         order = self.order
+        child, given = phase_id(order.environment, order.name, phase.name), dict(self.pauses.here)
         try:
-            status = await workflow.execute_child_workflow(
+            handle = await workflow.start_child_workflow(
                 Phase.run,
                 PhaseInput(
                     environment=order.environment,
@@ -120,17 +163,23 @@ class Migration:
                     phase=phase,
                     policy=loaded.plan.policy,
                     settled=tuple(name for name in loaded.settled),
-                    paused=self.paused,
+                    pauses=given,
                 ),
-                id=phase_id(order.environment, order.name, phase.name),
+                id=child,
                 parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
                 cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
                 task_timeout=timedelta(seconds=2),
                 static_summary=f"{phase.name}: {', '.join(component.name for component in phase.components)}",
+                static_details=PHASE_DETAILS,
                 search_attributes=attributes(environment=order.environment, migration=order.name, phase=phase.name),
             )
-        except ChildWorkflowError:
+            await self.pauses.adopt(child, given)
+            if not self._is_going:
+                await self._pass_on_the_end(child)
+            status = await handle
+        except (ChildWorkflowError, WorkflowAlreadyStartedError):
             status = PhaseStatus.FAILED
+        self.pauses.forget(child)
         self.phases[phase.name] = status
         del self.running[phase.name]
         self.version += 1
@@ -176,9 +225,9 @@ class Migration:
                 )
 
     async def _tell(self) -> None:
-        if self.paused and self.status is MigrationStatus.RUNNING:
-            await self._to(MigrationStatus.PAUSED, "paused by an operator")
-        elif not self.paused and self.status is MigrationStatus.PAUSED:
+        if self.pauses and self.status is MigrationStatus.RUNNING:
+            await self._to(MigrationStatus.PAUSED, words(self.pauses.here))
+        elif not self.pauses and self.status is MigrationStatus.PAUSED:
             await self._to(MigrationStatus.RUNNING, "resumed")
         self._describe()
 
@@ -198,15 +247,34 @@ class Migration:
 
     def _describe(self) -> None:
         parts = {name: status.value for name, status in self.phases.items()}
-        workflow.set_current_details(describe_parts(f"{self.order.name}: {self.status}", "", parts))
+        details = describe_migration(
+            self.order.name, self.status, parts, detail=words(self.pauses.here), environment=self.order.environment
+        )
+        workflow.set_current_details(details)
 
-    async def _tell_phases(self, signal: str, order: Control) -> None:
-        for name in list(self.running):
-            handle = workflow.get_external_workflow_handle(phase_id(self.order.environment, self.order.name, name))
-            try:
-                await handle.signal(signal, order)
-            except ApplicationError:
-                workflow.logger.info("phase %s has ended already", name)
+    async def _tell_phases(self, name: str, order: Control) -> None:
+        passed_on = replace(order, level=PauseLevel.MIGRATION)
+        for phase in list(self.running):
+            await signal(phase_id(self.order.environment, self.order.name, phase), name, passed_on)
+
+    async def _pass_on_the_end(self, child: str) -> None:
+        """Tell a phase that has started meanwhile."""
+        for name, order in (("emergency_stop", self.stop), ("abort", self.aborted)):
+            if order is not None:
+                await signal(child, name, replace(order, level=PauseLevel.MIGRATION))
+
+    async def _record(self, action: str, order: Control) -> None:
+        """Write a person's order into the audit, once."""
+        record = RecordOrder(
+            migration_id=self.order.migration_id,
+            action=action,
+            actor=order.actor,
+            reason=order.reason,
+            effect=f"order/{order.order_id}" if order.order_id else self._effect(action),
+        )
+        await workflow.execute_activity_method(
+            MigrationActivities.record, record, summary=f"{action} by {order.actor}: to the audit log", **WRITE
+        )
 
     def _effect(self, purpose: str) -> str:
         self.sequence += 1

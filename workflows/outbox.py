@@ -19,13 +19,14 @@ import store.outbox
 from store.engine import AsyncEngine
 from store.outbox import Message
 from workflows.messages import TASK_QUEUE
-from workflows.story import attributes
+from workflows.story import DETAILS, attributes
 
 log = logging.getLogger(__name__)
 
 BATCH = 50
 IDLE = 0.2  # seconds between looks when there is nothing to deliver
 CALL = 2.0  # seconds for one call to Temporal
+SUMMARY_BYTES = 200
 BACK_OFF = 1.0  # seconds after Postgres has failed
 TASK_TIMEOUT = timedelta(seconds=2)
 
@@ -113,7 +114,8 @@ async def _start(client: Client, message: Message, task_queue: str) -> None:
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             id_reuse_policy=(WorkflowIDReusePolicy.REJECT_DUPLICATE if once else WorkflowIDReusePolicy.ALLOW_DUPLICATE),
             memo={"key": key},
-            static_summary=f"{message.name} {payload.get('name') or payload.get('component') or ''}".strip(),
+            static_summary=_summary(message),
+            static_details=DETAILS.get(message.name),
             search_attributes=attributes(
                 environment=message.environment,
                 migration=str(payload.get("name", "")),
@@ -123,6 +125,14 @@ async def _start(client: Client, message: Message, task_queue: str) -> None:
     except WorkflowAlreadyStartedError:
         if not once and await _running_key(client, message.workflow_id) != key:
             raise  # an older execution of the same name is still ending
+
+
+def _summary(message: Message) -> str:
+    """Say in one line what starts; Temporal takes 200 bytes."""
+    payload = message.payload
+    reason = f": {payload['reason']}" if payload.get("reason") else ""
+    words = str(payload.get("summary") or f"{message.name} of {payload.get('component', '')}{reason}")
+    return words.encode()[:SUMMARY_BYTES].decode(errors="ignore")
 
 
 async def _running_key(client: Client, workflow_id: str) -> str | None:

@@ -7,25 +7,29 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlreadyStartedError
 
-from activities.migrations import MigrationActivities, SetPhase
+from activities.migrations import MigrationActivities, SetPhase, Stop
 from activities.rollbacks import BeginRollback, RollbackActivities
 from activities.validations import InterPhase, InterPhaseOutcome, ValidationActivities
 from crossfade.plan.resolved import ComponentPlan, OnComponentRollback
 from crossfade.states import ComponentStatus, PhaseStatus, RollbackTrigger, Verdict
-from workflows.effects import STEP, WRITE, unless_fenced
+from workflows.effects import STEP, WRITE, refusal, unless_fenced
 from workflows.messages import (
     Control,
+    PauseLevel,
     PhaseInput,
+    RollBack,
     RolloutInput,
     RolloutOutcome,
     RolloutResult,
     rollout_id,
 )
+from workflows.pauses import signal, words
 from workflows.phase_orders import BACK, SETTLED, PhaseOrders
 from workflows.rollout import Rollout
-from workflows.story import STATUS, attributes, describe_parts
+from workflows.story import ROLLOUT_DETAILS, STATUS, attributes, describe_phase
 
 RAMPING = {ComponentStatus.RAMPING, ComponentStatus.HELD, ComponentStatus.PAUSED, ComponentStatus.ROLLING_BACK}
+ON_CANDIDATE = {*RAMPING, ComponentStatus.BAKING, ComponentStatus.COMPLETED} - {ComponentStatus.ROLLING_BACK}
 
 
 @workflow.defn
@@ -52,18 +56,25 @@ class Phase(PhaseOrders):
 
     async def _go(self) -> bool:
         """Give whether the phase has passed; False when it was stopped or aborted."""
-        await self._to(PhaseStatus.PAUSED if self.paused else PhaseStatus.RUNNING, "started")
+        await self._to(PhaseStatus.PAUSED if self.pauses else PhaseStatus.RUNNING, "started")
         while self._is_going:
             version = self.version
+            if self.taken_back_now:
+                news = self.taken_back_now.pop(0)
+                await self._after_rollback(news.component, news.reason)
+                continue
             self._start_ready()
-            settled = all(status in SETTLED for status in self.components.values())
-            if settled and not self.paused:
-                if await self._validate():
+            if self._is_settled and not self.pauses:
+                if await self._validate() and self._is_settled:
                     return True
                 continue
             await self._tell()
             await self._wait(version)
         return False
+
+    @property
+    def _is_settled(self) -> bool:
+        return all(status in SETTLED for status in self.components.values())
 
     def _start_ready(self) -> None:
         """Start what its dependencies allow, in the order of the plan, at most N ramping."""
@@ -79,7 +90,7 @@ class Phase(PhaseOrders):
     @property
     def _may_start(self) -> bool:
         carries_on = self.order.policy.on_component_rollback is OnComponentRollback.CONTINUE
-        return not self.paused and (carries_on or not any(status in BACK for status in self.components.values()))
+        return not self.pauses and (carries_on or not any(status in BACK for status in self.components.values()))
 
     async def _ramp(self, plan: ComponentPlan) -> None:
         self.attempts[plan.name] = self.attempts.get(plan.name, 0) + 1
@@ -96,12 +107,12 @@ class Phase(PhaseOrders):
         del self.ramps[plan.name]
         self.version += 1
         if self.components[plan.name] is ComponentStatus.ROLLED_BACK and self._is_going:
-            self.detail = f"{plan.name} is back on legacy: {result.reason}"
             await self._after_rollback(plan.name, result.reason)
 
     async def _run_child(self, plan: ComponentPlan) -> RolloutResult:
         order = self.order
-        return await workflow.execute_child_workflow(
+        child, given = rollout_id(order.environment, plan.name), dict(self.pauses.here)
+        handle = await workflow.start_child_workflow(
             Rollout.run,
             RolloutInput(
                 environment=order.environment,
@@ -109,29 +120,54 @@ class Phase(PhaseOrders):
                 migration=order.migration,
                 phase=self.plan.name,
                 component=plan,
+                pauses=given,
             ),
-            id=rollout_id(order.environment, plan.name),
+            id=child,
             parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
             cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
             task_timeout=timedelta(seconds=2),
             static_summary=f"{plan.name}: {' → '.join(str(step.percentage) for step in plan.steps)} %",
+            static_details=ROLLOUT_DETAILS,
             search_attributes=attributes(
                 environment=order.environment, migration=order.migration, phase=self.plan.name, component=plan.name
             ),
         )
+        await self.pauses.adopt(child, given)
+        if self.aborted is not None:
+            await signal(child, "roll_back", _back(self.aborted))
+        try:
+            return await handle
+        finally:
+            self.pauses.forget(child)
 
     async def _after_rollback(self, component: str, reason: str) -> None:
         """Do to the siblings what the plan says."""
         rule = self.order.policy.on_component_rollback
         order = Control(actor="crossfade", reason=f"{component} was rolled back: {reason}")
         if rule is OnComponentRollback.PAUSE_PHASE:
-            await self._tell_rollouts("pause", order)
+            self.pauses.begin(PauseLevel.ROLLBACK, order)
+            self.version += 1
+            await self.pauses.share()
         elif rule is OnComponentRollback.ROLL_BACK_PHASE:
             for sibling in self._dependents_first():
-                if sibling != component and self.components[sibling] not in BACK | {ComponentStatus.PENDING}:
-                    await self._roll_back(sibling, RollbackTrigger.MANUAL, order)
-                    self.components[sibling] = ComponentStatus.ROLLED_BACK
+                if self.components[sibling] in ON_CANDIDATE:
+                    await self._take_back(sibling, order)
             self.version += 1
+
+    async def _take_back(self, sibling: str, order: Control) -> None:
+        """Roll a sibling back, unless it has no way back: retired, or on legacy already."""
+        was = self.components[sibling]
+        self.components[sibling] = ComponentStatus.ROLLING_BACK
+        try:
+            await self._roll_back(sibling, RollbackTrigger.MANUAL, order)
+        except ActivityError as error:
+            if refusal(error) is None:
+                raise
+            self.components[sibling] = was
+            return
+        if sibling not in self.ramps:
+            self.components[sibling] = ComponentStatus.ROLLED_BACK
+            self.ended_at[sibling] = workflow.time()
 
     def _dependents_first(self) -> Iterator[str]:
         """Give the components so that whatever depends on another comes before it."""
@@ -170,13 +206,34 @@ class Phase(PhaseOrders):
 
     async def _end(self) -> PhaseStatus:
         """After an abort or a stop: every rollout ends first."""
+        if self.stop is not None and self.stop.level is None:
+            await self._stop(self.stop)
         if self.aborted is not None and self.stop is None:
             for name in list(self.ramps):
-                await self._roll_back(name, RollbackTrigger.ABORT, self.aborted)
+                await self._abort(name, self.aborted)
         await workflow.wait_condition(lambda: not self.ramps)
         if self.stop is not None:
             return await self._to(PhaseStatus.FAILED, f"emergency stop: {self.stop.reason}")
         return await self._to(PhaseStatus.ABORTED, self.aborted.reason if self.aborted else "")
+
+    async def _abort(self, component: str, order: Control) -> None:
+        """Roll a component back; one that has not begun yet is told to, as soon as it has."""
+        try:
+            await self._roll_back(component, RollbackTrigger.ABORT, order)
+        except ActivityError as error:
+            if refusal(error) is None:
+                raise
+            await signal(rollout_id(self.order.environment, component), "roll_back", _back(order))
+
+    async def _stop(self, order: Control) -> None:
+        """Make sure that Postgres has stopped: the signal came from a person, not from the migration."""
+        stop = Stop(
+            environment=self.order.environment,
+            migration_id=self.order.migration_id,
+            actor=order.actor,
+            reason=order.reason,
+        )
+        await workflow.execute_activity_method(MigrationActivities.stop, stop, summary="emergency stop", **WRITE)
 
     async def _roll_back(self, component: str, trigger: RollbackTrigger, order: Control) -> None:
         begin = BeginRollback(
@@ -195,9 +252,11 @@ class Phase(PhaseOrders):
         await workflow.wait_condition(lambda: self.version != version, timeout_summary=self.detail or "its components")
 
     async def _tell(self) -> None:
-        blocked = not self._may_start
-        status = PhaseStatus.PAUSED if blocked else PhaseStatus.RUNNING
-        detail = self.detail if blocked and not self.paused else "paused by an operator" if blocked else ""
+        back = [name for name, status in self.components.items() if status in BACK]
+        status = PhaseStatus.RUNNING if self._may_start else PhaseStatus.PAUSED
+        detail = (
+            "" if self._may_start else words(self.pauses.here) or f"a retry or a skip: {', '.join(back)} rolled back"
+        )
         if (status, detail) != (self.status, self.detail):
             await self._to(status, detail)
         self._describe()
@@ -224,4 +283,11 @@ class Phase(PhaseOrders):
 
     def _describe(self) -> None:
         parts = {name: status.value for name, status in self.components.items()}
-        workflow.set_current_details(describe_parts(f"{self.plan.name}: {self.status}", self.detail, parts))
+        details = describe_phase(
+            self.plan.name, self.status, parts, detail=self.detail, environment=self.order.environment
+        )
+        workflow.set_current_details(details)
+
+
+def _back(order: Control) -> RollBack:
+    return RollBack(actor=order.actor, reason=order.reason)

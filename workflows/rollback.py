@@ -7,7 +7,7 @@ from activities.rollbacks import EndRollback, LoadedRollback, RollbackActivities
 from crossfade.states import RollbackState
 from workflows.effects import STEP, WRITE
 from workflows.messages import RollbackInput, rollout_id
-from workflows.story import describe_parts
+from workflows.story import STATUS, describe_rollback
 
 
 @workflow.defn
@@ -37,6 +37,7 @@ class Rollback:
             detail=f"rolled back, but {', '.join(failed)} failed" if failed else "",
         )
         await workflow.execute_activity_method(RollbackActivities.finish, end, summary=f"rollback {state}", **WRITE)
+        workflow.upsert_search_attributes([STATUS.value_set(state.value)])
         return state
 
     @workflow.query
@@ -62,5 +63,7 @@ class Rollback:
 
     def _note(self, rollback: LoadedRollback, name: str, progress: str) -> None:
         self.progress[name] = progress
-        title = f"Rollback of {rollback.component}: {rollback.reason}"
-        workflow.set_current_details(describe_parts(title, f"{rollback.from_percentage} % → 0 %", self.progress))
+        details = describe_rollback(
+            rollback.component, rollback.reason, self.progress, from_percentage=rollback.from_percentage
+        )
+        workflow.set_current_details(details)

@@ -51,6 +51,7 @@ class Rollout(WayBack):
             if not (isinstance(error, asyncio.CancelledError) or is_cancelled_exception(error)):
                 raise
             result = await self._compensate()
+        self._close(result)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return result
 
@@ -77,9 +78,8 @@ class Rollout(WayBack):
             if refusal(error) is None:
                 raise
             return RolloutResult(outcome=RolloutOutcome.REFUSED, reason=str(error.cause))
-        self.state.run_id, self.state.epoch, self.state.attempt = begun.run_id, begun.epoch, begun.attempt
-        self.state.confirmed = True
         self._enter(0, Decimal(0))
+        self.state.run_id, self.state.epoch, self.state.attempt = begun.run_id, begun.epoch, begun.attempt
         return None
 
     async def _ramp(self) -> RolloutResult:
@@ -111,7 +111,7 @@ class Rollout(WayBack):
             case Act.VALIDATE:
                 await self._validate()
             case Act.ADVANCE:
-                return await self._unless_refused(self._advance())
+                return await self._unless_refused(self._advance(version))
             case _:
                 await self._hold(decision, version)
         return None
@@ -172,11 +172,17 @@ class Rollout(WayBack):
                 return
         self.state.validation = Gate.PASSED
 
-    async def _advance(self) -> RolloutResult | None:
+    async def _advance(self, version: int) -> RolloutResult | None:
+        """Publish the next step, or finish; an order that came first is obeyed first."""
         async with self.writing:
-            if self._interrupted or self.state.held:
+            if version != self.version:
                 return None
-            return await self._next()
+            step = seen.next_step(self.plan, self.state)
+            if step is None:
+                return await self._finish()
+            published = await self._publish(self.state.step + 1, step.percentage)
+        await self._confirm(published)
+        return None
 
     async def _unless_refused(self, move: Awaitable[RolloutResult | None]) -> RolloutResult | None:
         try:
@@ -187,11 +193,8 @@ class Rollout(WayBack):
         await self._refused()
         return None
 
-    async def _next(self) -> RolloutResult | None:
-        step = seen.next_step(self.plan, self.state)
-        if step is not None:
-            await self._publish(self.state.step + 1, step.percentage)
-        elif self.plan.bake and not self.state.baking:
+    async def _finish(self) -> RolloutResult | None:
+        if self.plan.bake and not self.state.baking:
             await self._until(
                 workflow.start_activity_method(
                     RolloutActivities.bake, self._publication(self.state.step, FULL, "bake"), summary="bake", **WRITE
@@ -200,21 +203,21 @@ class Rollout(WayBack):
             self._remember("baking")
             self.state.baking = True
             self.state.hold_served = timedelta(0)
-        else:
-            await self._until(
-                workflow.start_activity_method(
-                    RolloutActivities.complete,
-                    self._publication(self.state.step, FULL, "every step and the bake are passed"),
-                    summary="complete",
-                    **WRITE,
-                )
+            return None
+        await self._until(
+            workflow.start_activity_method(
+                RolloutActivities.complete,
+                self._publication(self.state.step, FULL, "every step and the bake are passed"),
+                summary="complete",
+                **WRITE,
             )
-            self._remember("completed")
-            await self._tell_parent(ComponentStatus.COMPLETED)
-            return RolloutResult(outcome=RolloutOutcome.COMPLETED)
-        return None
+        )
+        self.is_over = True
+        self._remember("completed")
+        await self._tell_parent(ComponentStatus.COMPLETED)
+        return RolloutResult(outcome=RolloutOutcome.COMPLETED)
 
-    async def _publish(self, step: int, percentage: Decimal) -> None:
+    async def _publish(self, step: int, percentage: Decimal) -> Published:
         publication = replace(
             self._publication(step, percentage, f"step {step} of {len(self.plan.steps)}"),
             require_reading=self.state.step > 0,
@@ -226,7 +229,7 @@ class Rollout(WayBack):
         )
         self._enter(step, published.percentage)
         self._remember(f"{percentage} % published as revision {published.revision}")
-        await self._confirm(published)
+        return published
 
     async def _confirm(self, published: Published) -> None:
         """Start the hold clock once the clients serve the revision or their validity has ended."""

@@ -6,6 +6,7 @@ from crossfade.decisions import Gate, Situation
 from crossfade.plan.resolved import Approval, ComponentPlan, Step
 from crossfade.states import ComponentStatus
 from workflows.messages import Observed, RolloutState
+from workflows.pauses import words
 
 NO_TIME = timedelta(0)
 
@@ -16,7 +17,8 @@ def situation(plan: ComponentPlan, state: RolloutState, now: datetime) -> Situat
     return Situation(
         stop_requested=state.stop is not None,
         rollback_requested=state.rollback is not None,
-        paused=state.paused,
+        paused=bool(state.pauses),
+        pause=words(state.pauses),
         held=state.held,
         source_error=observed is not None and observed.source_error,
         no_data=observed is not None and observed.no_data,
@@ -55,7 +57,7 @@ def clock_runs(state: RolloutState) -> bool:
     """Whether the hold clock runs: the clients have confirmed, nobody holds, and data arrive."""
     observed = observed_here(state)
     silent = observed is not None and (observed.no_data or observed.source_error)
-    return state.confirmed and not (state.paused or state.held or silent)
+    return state.confirmed and not (state.pauses or state.held or silent)
 
 
 def hold_left(plan: ComponentPlan, state: RolloutState) -> timedelta:
@@ -139,6 +141,6 @@ def status(state: RolloutState) -> ComponentStatus:
         return ComponentStatus.ROLLING_BACK
     if state.held:
         return ComponentStatus.HELD
-    if state.paused:
+    if state.pauses:
         return ComponentStatus.PAUSED
     return ComponentStatus.BAKING if state.baking else ComponentStatus.RAMPING

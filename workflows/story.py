@@ -1,12 +1,13 @@
 """What Temporal's web page shows of a workflow: search attributes, and current details in Markdown."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
 from crossfade.plan.resolved import ComponentPlan
-from workflows.messages import RolloutState
+from workflows.messages import RolloutState, phase_id, rollout_id
 
 ENVIRONMENT = SearchAttributeKey.for_keyword("MigrationEnvironment")
 NAME = SearchAttributeKey.for_keyword("MigrationName")
@@ -14,6 +15,25 @@ PHASE = SearchAttributeKey.for_keyword("MigrationPhase")
 COMPONENT = SearchAttributeKey.for_keyword("MigrationComponent")
 STATUS = SearchAttributeKey.for_keyword("MigrationStatus")
 PERCENTAGE = SearchAttributeKey.for_float("RolloutPercentage")
+
+MIGRATION_DETAILS: Final = """One execution of a plan: its phases in the order of their dependencies.
+
+Orders (signals, with `{"actor": "you", "reason": "why"}`): `pause`, `resume`, `abort` (roll back what is live, leave
+what is complete), `emergency_stop` (everything to legacy at once). Update: `retire`. Query: `state`."""
+PHASE_DETAILS: Final = """The components of one phase in the order of their dependencies, then the gate at its end.
+
+Orders: signals `pause` and `resume` with `{"actor": "you", "reason": "why"}`; updates `retry` and `skip` with
+`{"component": "name", "actor": "you", "reason": "why"}`. Query: `state`."""
+ROLLOUT_DETAILS: Final = """One attempt to move one component from legacy to candidate, a few percent at a time.
+
+Orders: signals `pause`, `resume`, `hold`, `roll_back` with `{"actor": "you", "reason": "why"}`; updates `approve`,
+`promote`, `hold`, and `set_percentage` with `{"percentage": "25", "actor": "you", "reason": "why"}`. Queries: `state`,
+`history`."""
+DETAILS: Final[Mapping[str, str]] = {
+    "Migration": MIGRATION_DETAILS,
+    "Rollback": "The steps that put things in order after a rollback; the traffic is on legacy already.",
+    "Validation": "A comparison of candidate with legacy that a person asked for.",
+}
 
 
 def attributes(
@@ -30,27 +50,84 @@ def rollout_attributes(state: RolloutState) -> Sequence[SearchAttributeUpdate[An
 
 
 def describe_rollout(plan: ComponentPlan, state: RolloutState) -> str:
-    """Tell where a rollout stands."""
-    steps = " → ".join(
-        f"**{step.percentage} %**" if number == state.step else f"{step.percentage} %"
-        for number, step in enumerate(plan.steps, 1)
+    """Tell where a rollout stands, in the order in which a person asks: what is served, why not more, since when."""
+    rows = (
+        ("served by candidate", f"**{state.percentage} %**"),
+        ("steps", " → ".join(_step(step.percentage, number, state.step) for number, step in enumerate(plan.steps, 1))),
+        ("waits for", state.waits_for or "nothing"),
+        ("last verdict", _verdict(state)),
+        ("run", f"`{state.run_id}`, attempt {state.attempt}, epoch {state.epoch}" if state.run_id else "none yet"),
     )
-    observed = state.observed
-    verdict = f"{observed.verdict} after {observed.samples} candidate requests" if observed else "not judged yet"
+    events = [f"- {event}" for event in reversed(state.history[-10:])]
     return "\n".join(
-        (
-            f"### {plan.name}: {state.status} at {state.percentage} %",
-            f"- steps: {steps}",
-            f"- waits for: {state.waits_for or 'nothing'}",
-            f"- verdict: {verdict}",
-            f"- run `{state.run_id}`, epoch {state.epoch}, attempt {state.attempt}",
-            "",
-            *(f"- {event}" for event in state.history[-10:]),
-        )
+        (_title(plan.name, state.status), "", *_table("", "", rows), "", "**What has happened**", "", *events)
     )
 
 
-def describe_parts(title: str, detail: str, parts: Mapping[str, str]) -> str:
-    """Tell where a migration's phases or a phase's components stand."""
-    rows = (f"| {name} | {status} |" for name, status in parts.items())
-    return "\n".join((f"### {title}", detail, "", "| | |", "|---|---|", *rows))
+def describe_migration(name: str, status: str, phases: Mapping[str, str], *, detail: str, environment: str) -> str:
+    """Tell where a migration's phases stand."""
+    rows = ((phase, _mark(state), f"`{phase_id(environment, name, phase)}`") for phase, state in phases.items())
+    words = ("", f"Waits for: {detail}") if detail else ()
+    return "\n".join((_title(name, status), *words, "", *_table("phase", "status", rows, "workflow")))
+
+
+def describe_phase(name: str, status: str, components: Mapping[str, str], *, detail: str, environment: str) -> str:
+    """Tell where a phase's components stand."""
+    rows = ((part, _mark(state), f"`{rollout_id(environment, part)}`") for part, state in components.items())
+    words = ("", f"Waits for: {detail}") if detail else ()
+    return "\n".join((_title(name, status), *words, "", *_table("component", "status", rows, "workflow")))
+
+
+def describe_rollback(component: str, reason: str, steps: Mapping[str, str], *, from_percentage: float) -> str:
+    """Tell why a component went back, and how far its steps are."""
+    served = f"Candidate served {from_percentage:g} %; legacy has served everybody since before the first step."
+    rows = ((name, _mark(progress)) for name, progress in steps.items())
+    return "\n".join((f"### Rollback of {component}", "", reason, "", served, "", *_table("step", "progress", rows)))
+
+
+def _title(name: str, status: str) -> str:
+    return f"### {name} · {status.replace('_', ' ')}"
+
+
+def _step(percentage: Decimal, number: int, served: int) -> str:
+    if number == served:
+        return f"**{percentage} %**"
+    return f"~~{percentage} %~~" if number < served else f"{percentage} %"
+
+
+def _verdict(state: RolloutState) -> str:
+    observed = state.observed
+    if observed is None:
+        return "not judged yet"
+    return f"{observed.verdict} after {observed.samples} candidate requests at step {observed.step}"
+
+
+def _mark(status: str) -> str:
+    """A sign before a status, for those who look from afar."""
+    signs = {
+        "completed": "✅",
+        "skipped": "⏭️",
+        "pending": "⚪",
+        "paused": "⏸️",
+        "held": "✋",
+        "rolled_back": "↩️",
+        "stopped": "🛑",
+        "aborted": "⏹️",
+        "failed": "❌",
+        "done": "✅",
+    }
+    word = status.partition(":")[0]
+    return f"{signs.get(word, '🔵')} {status.replace('_', ' ')}"
+
+
+def _table(first: str, second: str, rows: Iterable[Sequence[str]], *more: str) -> Iterator[str]:
+    """Give a Markdown table."""
+    heads = (first, second, *more)
+    yield _row(heads)
+    yield "|" + "---|" * len(heads)
+    for row in rows:
+        yield _row(row)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/').replace(chr(10), ' ') for cell in cells)} |"

@@ -1,6 +1,7 @@
 """The way back of a rollout: begin the rollback in Postgres, then wait until its steps have ended."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -13,9 +14,14 @@ from crossfade.states import ComponentStatus, RollbackTrigger, RunState
 from workflows.effects import WRITE
 from workflows.messages import ComponentNote, Control, RollBack, RolledBack, RolloutOutcome, RolloutResult
 from workflows.rollout_orders import RolloutOrders
-from workflows.story import describe_rollout, rollout_attributes
+from workflows.story import STATUS, describe_rollout, rollout_attributes
 
 LOOK_AGAIN = timedelta(seconds=15)  # how often the database is asked when a signal is due
+ENDED = {
+    RolloutOutcome.COMPLETED: ComponentStatus.COMPLETED,
+    RolloutOutcome.ROLLED_BACK: ComponentStatus.ROLLED_BACK,
+    RolloutOutcome.STOPPED: ComponentStatus.STOPPED,
+}
 
 
 class WayBack(RolloutOrders):
@@ -75,6 +81,16 @@ class WayBack(RolloutOrders):
         if self.state.rollback is None and self.state.stop is None:
             self.state.rollback = RollBack(actor="temporal", reason="the workflow was cancelled")
         return await self._roll_back(Decision(Act.ROLL_BACK, "cancelled"))
+
+    def _close(self, result: RolloutResult) -> None:
+        """Say on Temporal's page how it ended."""
+        self.is_over = True
+        self.state.status = ENDED.get(result.outcome, self.state.status)
+        if result.outcome is not RolloutOutcome.COMPLETED:
+            self.state.percentage = Decimal(0)
+        self.state.waits_for = ""
+        workflow.set_current_details(describe_rollout(self.plan, self.state))
+        workflow.upsert_search_attributes([*rollout_attributes(self.state), STATUS.value_set(result.outcome.value)])
 
     async def _describe(self, status: ComponentStatus) -> None:
         if status is not self.state.status:
