@@ -11,13 +11,16 @@ from fastapi_offline import FastAPIOffline
 
 from api import errors
 from api.auth import Authenticator
+from api.dashboard import Sources, TemporalWatch
 from api.database import Database
 from api.guard import BodyGuard
+from api.hub import Hub
 from api.problems import SCHEMA, Refused
 from api.replica import Replica
 from api.routers import (
     alerts,
     components,
+    dashboard,
     flags,
     health,
     metrics,
@@ -39,7 +42,20 @@ from workflows import outbox
 RETRY_SECONDS = 0.5
 ROUTERS = tuple(
     module.router
-    for module in (flags, rollbacks, validations, stops, migrations, phases, components, metrics, alerts, sdk, health)
+    for module in (
+        dashboard,
+        flags,
+        rollbacks,
+        validations,
+        stops,
+        migrations,
+        phases,
+        components,
+        metrics,
+        alerts,
+        sdk,
+        health,
+    )
 )
 
 log = logging.getLogger(__name__)
@@ -84,6 +100,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(services.database.engine.dispose)
         stack.push_async_callback(services.replica.leave)
+        stack.push_async_callback(services.hub.close)
         for work in (_ensure_tokens(services), services.replica.run(), _relay(services, ending)):
             stack.push_async_callback(_end, asyncio.create_task(work))
         stack.callback(ending.set)
@@ -92,12 +109,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _services(settings: Settings) -> Services:
     database = Database(create_engine(settings.database_url))
+    replica = Replica(database, url=settings.database_url, environment=settings.environment)
+    temporal = Temporal(settings.environ)
     return Services(
         settings=settings,
         database=database,
         authenticator=Authenticator(database, settings.environment),
-        replica=Replica(database, url=settings.database_url, environment=settings.environment),
-        temporal=Temporal(settings.environ),
+        replica=replica,
+        temporal=temporal,
+        hub=Hub(Sources(database, replica, TemporalWatch(temporal), settings.environment)),
     )
 
 

@@ -22,14 +22,18 @@ class Problem:
 
     def response(self) -> JSONResponse:
         """The answer that carries this problem."""
-        body = {
+        headers = dict(self.headers)
+        return JSONResponse(self.document(), status_code=self.status, headers=headers, media_type=MEDIA_TYPE)
+
+    def document(self) -> dict[str, object]:
+        """The JSON of this problem."""
+        return {
             "type": f"urn:crossfade:problem:{self.kind}",
             "title": self.title,
             "status": self.status,
             "detail": self.detail,
             **self.more,
         }
-        return JSONResponse(body, status_code=self.status, headers=dict(self.headers), media_type=MEDIA_TYPE)
 
 
 class Refused(Exception):

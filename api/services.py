@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from api.auth import Authenticator, Caller
 from api.database import AWAY, Database
+from api.hub import Hub
 from api.problems import Problem, Refused
 from api.replica import Replica
 from api.settings import Settings
@@ -26,6 +27,7 @@ class Services:
     authenticator: Authenticator
     replica: Replica
     temporal: Temporal
+    hub: Hub
     tokens_ensured: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def ready(self) -> None:

@@ -15,7 +15,7 @@ from crossfade.percentages import percentage
 from crossfade.states import ComponentStatus, MigrationStatus, Severity, Verdict
 from store import run_rows
 from store.alerts import is_open
-from store.tables import alert_events, control, migrations, monitors, runs, statistical_results
+from store.tables import alert_events, control, migrations, monitors, runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +119,16 @@ _PARTS = text(
     order by part.position
     """
 ).bindparams(bindparam("migration_id", type_=Uuid))
+_FINDINGS = text(
+    """
+    select * from (
+        select distinct on (experiment, component, metric, method) * from statistical_results
+        where environment = :environment
+        order by experiment, component, metric, method, computed_at desc
+    ) as newest
+    order by computed_at desc, id limit :limit
+    """
+)
 _LIVE = tuple(status.value for status in MigrationStatus if status.is_live)
 
 
@@ -181,11 +191,7 @@ async def alerts(connection: AsyncConnection, environment: str, *, limit: int) -
 
 async def findings(connection: AsyncConnection, environment: str, *, limit: int) -> tuple[Finding, ...]:
     """Gives the newest result of each experiment's metrics, the newest first."""
-    table = statistical_results.c
-    subject = (table.experiment, table.component, table.metric, table.method)
-    newest = select(statistical_results).where(table.environment == environment).distinct(*subject)
-    each = newest.order_by(*subject, table.computed_at.desc()).subquery()
-    rows = await connection.execute(select(each).order_by(each.c.computed_at.desc(), each.c.id).limit(limit))
+    rows = await connection.execute(_FINDINGS, {"environment": environment, "limit": limit})
     return tuple(_finding(**row) for row in rows.mappings())
 
 

@@ -21,6 +21,9 @@ FOR_SDK = {
     ("POST", "/api/migration/metrics"),
 }
 
+ENDLESS = {"/api/migration/dashboard/stream"}
+"""Whoever is let in there gets no end: tests/api/test_dashboard_stream.py looks at it."""
+
 
 def operations(document: dict[str, dict[str, dict[str, dict[str, object]]]]) -> Iterator[tuple[str, str, Scope]]:
     for path, methods in document["paths"].items():
@@ -100,7 +103,9 @@ async def test_the_sdks_token_gets_403_wherever_it_has_no_business(app: FastAPI)
 async def test_the_admin_is_let_in_everywhere(app: FastAPI) -> None:
     async with calling(app, ADMIN) as client:
         statuses = [
-            (await client.request(method, filled(path))).status_code for method, path, _ in operations(app.openapi())
+            (await client.request(method, filled(path))).status_code
+            for method, path, _ in operations(app.openapi())
+            if path not in ENDLESS
         ]
 
     assert not {401, 403, 500} & set(statuses)
@@ -141,6 +146,7 @@ async def test_no_answer_contains_a_secret(app: FastAPI) -> None:
             (await client.request(method, filled(path), headers=bearer(token))).text
             for method, path, _ in operations(app.openapi())
             for token in (ADMIN, SDK)
+            if path not in ENDLESS
         ]
 
     assert not [text for text in texts if "a" * 43 in text or "b" * 43 in text]

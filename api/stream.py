@@ -1,0 +1,74 @@
+"""What one viewer of a dashboard is sent: what it has missed, one state at once, then one each interval."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from api.database import AWAY
+from api.hub import Channel, Hub
+from api.problems import Problem, Refused
+
+CHECK_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewer:
+    """Who looks.
+
+    Attributes:
+        interval: Seconds between two states.
+        last: The id of the event that it has seen last.
+        admit: Looks at its token again, every `check_seconds`; raises Refused once that does not let it in.
+    """
+
+    interval: float
+    last: str | None
+    admit: Callable[[], Awaitable[object]]
+    check_seconds: float = CHECK_SECONDS
+
+
+async def events(hub: Hub, channel: Channel, viewer: Viewer) -> AsyncIterator[bytes]:
+    """Server-sent events, ready to be sent, until the viewer leaves or is not let in any more.
+
+    All viewers of an interval are due at the same moments, so that they share what is read. Nothing is queued: one
+    that is slow to take an event gets the newest one next, and whatever it was due meanwhile is dropped.
+    """
+    channel.viewers += 1
+    try:
+        sent = viewer.last
+        for missed in channel.after(sent):
+            yield missed.encoded
+            sent = missed.id
+        clock = asyncio.get_running_loop().time
+        due = checked = clock()
+        while True:
+            event = await channel.at(hub.tick(due))
+            if event.id != sent:
+                yield event.encoded
+                sent = event.id
+            due = _next(max(clock(), due), viewer.interval)
+            await asyncio.sleep(due - clock())
+            if due - checked >= viewer.check_seconds:
+                checked = due
+                if problem := await _refusal(viewer):
+                    yield b"event: problem\ndata: %b\n\n" % msgspec.json.encode(problem.document())
+                    return
+    finally:
+        channel.viewers -= 1
+
+
+async def _refusal(viewer: Viewer) -> Problem | None:
+    try:
+        await viewer.admit()
+    except Refused as refusal:
+        # While nobody can look it up, a token is as good as it was.
+        return None if refusal.problem is AWAY else refusal.problem
+    return None
+
+
+def _next(moment: float, interval: float) -> float:
+    """The next whole number of intervals."""
+    return (math.floor(moment / interval + 1e-6) + 1) * interval
