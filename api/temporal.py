@@ -106,6 +106,12 @@ _NO: Mapping[str, Problem] = {
         title="The component has used all its attempts.",
         detail="Skip it, abort the migration, or start a new one whose plan allows more (`rollback.maxAttempts`).",
     ),
+    "ApprovalExpired": Problem(
+        status=409,
+        kind="approval-expired",
+        title="The request for approval has expired.",
+        detail="Resume the component: it is asked for again, and can be given then.",
+    ),
     "CoolingDown": Problem(
         status=409,
         kind="cooling-down",

@@ -9,11 +9,14 @@ from api.bodies import Because, Body, Reason
 from api.component_view import component_shown, components_shown
 from api.current import chosen
 from api.names import ComponentName, IdempotencyKey, MigrationQuery, effect_of
+from api.orders import tell
 from api.problems import Refused, documented
 from api.route import needs, resource
 from api.services import By, Services, The
+from api.shown import shown
 from api.temporal import NOT_RUNNING
-from store import components, outbox, runs
+from crossfade.percentages import json_number
+from store import components, retirements, runs
 from store.components import Component
 from store.engine import AsyncConnection
 from workflows.messages import Approve, ComponentControl, Promote, phase_id, rollout_id
@@ -109,6 +112,39 @@ async def resume(
     return await _tell_rollout(component, "resume", (body or Because()).reason, the, by, key)
 
 
+@router.post("/components/{component}/hold", summary="Hold a component where it is", **_ORDER)
+async def hold(
+    component: ComponentName, the: The, by: By, body: Because | None = None, key: IdempotencyKey = None
+) -> dict[str, object]:
+    """Stay at the present percentage until resumed, at once and without Temporal; resume re-enters the ramp there."""
+    async with the.database.transaction() as connection:
+        await components.latest(connection, environment=by.environment, name=component)
+        if not await _has_live_run(connection, by.environment, component):
+            raise Refused(NOT_RUNNING)
+        held = await runs.lower(
+            connection,
+            environment=by.environment,
+            component=component,
+            actor=by.actor,
+            reason=(body or Because()).reason,
+            effect=effect_of(by.environment, f"{component}/hold", key),
+        )
+    return {"component": component, "order": "hold", "percentage": json_number(held.percentage)}
+
+
+@router.post("/components/{component}/retire", summary="Retire a complete component", **_ORDER)
+async def retire(component: ComponentName, body: WithReason, the: The, by: By) -> dict[str, object]:
+    """Say that its legacy code is gone: from now on neither a stop nor a rollback takes its traffic back.
+
+    Only a component that is complete for everybody can be retired. It cannot be undone.
+    """
+    async with the.database.transaction() as connection:
+        retirement = await retirements.retire(
+            connection, environment=by.environment, component=component, actor=by.actor, reason=body.reason
+        )
+    return {"component": component, "order": "retire", "retiredAt": shown(retirement.retired_at)}
+
+
 async def _ask_rollout(
     component: str, name: str, message: Approve | Promote, the: Services, by: Caller, key: str | None
 ) -> dict[str, object]:
@@ -141,15 +177,7 @@ async def _tell_rollout(
         await components.latest(connection, environment=by.environment, name=component)
         if not await _has_live_run(connection, by.environment, component):
             raise Refused(NOT_RUNNING)
-        await outbox.enqueue(
-            connection,
-            environment=by.environment,
-            workflow_id=rollout_id(by.environment, component),
-            kind="signal",
-            name=name,
-            payload={"actor": by.actor, "reason": reason},
-            request_id=effect_of(by.environment, f"{component}/{name}", key),
-        )
+        await tell(connection, by, rollout_id(by.environment, component), name, reason=reason, key=key)
     return {"component": component, "order": name, "accepted": True}
 
 

@@ -10,7 +10,8 @@ from pydantic import Field
 from api.auth import Caller, Scope
 from api.bodies import Because, Body
 from api.current import chosen
-from api.names import IdempotencyKey, Limit, effect_of
+from api.names import IdempotencyKey, Limit
+from api.orders import tell
 from api.problems import Problem, Refused, documented
 from api.route import needs, resource
 from api.routers.phases import phase_shown
@@ -18,7 +19,7 @@ from api.services import By, Services, The
 from api.shown import shown
 from crossfade import plan as plans
 from crossfade.plan.resolved import Plan
-from store import components, migrations, outbox, phases
+from store import components, migrations, phases
 from store.migrations import Migration
 
 router = resource("migrations")
@@ -121,15 +122,9 @@ async def _tell(
         migration = await chosen(connection, by, migration_id)
         if not migration.status.is_live:
             raise Refused(_ENDED)
-        await outbox.enqueue(
-            connection,
-            environment=migration.environment,
-            workflow_id=migration.workflow_id,
-            kind="signal",
-            name=order,
-            payload={"actor": by.actor, "reason": because.reason},
-            request_id=effect_of(by.environment, f"migration/{migration_id}/{order}", key),
-        )
+        # A later migration of this name has the same workflow id: the key is of this one.
+        own = None if key is None else f"{migration_id}/{key}"
+        await tell(connection, by, migration.workflow_id, order, reason=because.reason, key=own)
     return {"id": str(migration.id), "order": order, "accepted": True}
 
 

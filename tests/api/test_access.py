@@ -32,7 +32,9 @@ def operations(document: dict[str, dict[str, dict[str, dict[str, object]]]]) -> 
 
 
 def filled(path: str) -> str:
-    return path.format(name="a", component="a", client_id="a", migration_id=ID, rollback_id=ID, validation_id=ID)
+    return path.format(
+        name="a", component="a", phase="a", client_id="a", migration_id=ID, rollback_id=ID, validation_id=ID
+    )
 
 
 async def test_every_operation_declares_its_scope_and_the_sdk_may_only_what_is_its_own(app: FastAPI) -> None:

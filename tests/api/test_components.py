@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from crossfade.states import Verdict
-from store import components, outbox, runs
+from store import audit, components, outbox, runs
 from store.identifiers import uuid7
-from tests.builders import judge, roll_back, served_run, started_migration
+from tests.builders import judge, publish, roll_back, served_run, started_migration
 
 COMPONENT = "/api/migration/components/search"
 WITHIN_TWO_SECONDS_AND_A_MARGIN = 6.0
@@ -139,11 +139,51 @@ async def test_pause_and_resume_wait_in_the_outbox(
 
 
 @pytest.mark.usefixtures("revision")
-async def test_a_component_without_a_live_run_cannot_be_paused(admin: httpx.AsyncClient) -> None:
-    answer = await admin.post("/api/migration/components/errors/pause")
+async def test_a_hold_needs_no_temporal_and_keeps_the_percentage(
+    admin: httpx.AsyncClient, engine: AsyncEngine, environment: str
+) -> None:
+    key = {"Idempotency-Key": "4711"}
+    answers = [await admin.post(f"{COMPONENT}/hold", json={"reason": "look first"}, headers=key) for _ in range(2)]
 
-    assert answer.status_code == 409
-    assert answer.json()["type"] == "urn:crossfade:problem:not-running"
+    body = (await admin.get(COMPONENT)).json()
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == answers[1].json() == {"component": "search", "order": "hold", "percentage": 50}
+    assert (body["status"], body["percentage"], body["runState"]) == ("held", 50, "held")
+    async with engine.begin() as connection:
+        rows = await audit.find_all(connection, environment=environment, kind="run")
+    assert [(row.action, row.reason) for row in rows][:1] == [("run.lower", "look first")]
+    assert [row.action for row in rows].count("run.lower") == 1
+
+
+@pytest.mark.usefixtures("revision")
+async def test_only_a_complete_component_retires_and_a_stop_leaves_it_alone(
+    admin: httpx.AsyncClient, engine: AsyncEngine, environment: str
+) -> None:
+    too_early = await admin.post(f"{COMPONENT}/retire", json={"reason": "deleted"})
+    async with engine.begin() as connection:
+        (run,) = await runs.live(connection, environment)
+        await publish(connection, run, step=2, percentage=100)
+        await judge(connection, await runs.get(connection, run.id))
+        await runs.complete(connection, run_id=run.id, epoch=run.epoch, actor="crossfade", effect="complete")
+    without_reason = await admin.post(f"{COMPONENT}/retire")
+    retired = await admin.post(f"{COMPONENT}/retire", json={"reason": "deleted"})
+    stop = await admin.post("/api/migration/emergency-stop")
+    back = await admin.post("/api/migration/rollback/search")
+
+    assert (too_early.status_code, too_early.json()["type"]) == (409, "urn:crossfade:problem:not-complete")
+    assert without_reason.status_code == 422
+    assert retired.status_code == 200
+    assert (stop.json()["flags"], stop.json()["retired"]) == ([], ["search"])
+    assert (back.status_code, back.json()["component"]) == (409, "search")
+    assert (await admin.get(COMPONENT)).json()["percentage"] == 100
+
+
+@pytest.mark.usefixtures("revision")
+async def test_a_component_without_a_live_run_cannot_be_paused_or_held(admin: httpx.AsyncClient) -> None:
+    for order in ("pause", "hold"):
+        answer = await admin.post(f"/api/migration/components/errors/{order}")
+        assert answer.status_code == 409
+        assert answer.json()["type"] == "urn:crossfade:problem:not-running"
 
 
 @pytest.mark.usefixtures("revision")
@@ -153,7 +193,7 @@ async def test_a_skip_needs_its_reason(admin: httpx.AsyncClient) -> None:
     assert [answer.status_code for answer in answers] == [422, 422, 422]
 
 
-@pytest.mark.parametrize("order", ["approve", "promote", "retry", "skip", "pause", "resume"])
+@pytest.mark.parametrize("order", ["approve", "promote", "retry", "skip", "pause", "resume", "hold", "retire"])
 async def test_orders_to_an_unknown_component_are_404(admin: httpx.AsyncClient, order: str) -> None:
     answer = await admin.post(f"{COMPONENT}/{order}", json={"reason": "x"})
 

@@ -1,0 +1,23 @@
+"""Orders that reach a workflow as a signal, through the outbox: certain, and in time when Temporal is back."""
+
+from api.auth import Caller
+from api.names import effect_of
+from store import outbox
+from store.engine import AsyncConnection
+from store.identifiers import uuid7
+
+
+async def tell(
+    connection: AsyncConnection, by: Caller, workflow: str, order: str, *, reason: str, key: str | None
+) -> None:
+    """Queue an order; a workflow to which it is delivered twice obeys it once."""
+    order_id = effect_of(by.environment, f"{workflow}/{order}", key) or str(uuid7())
+    await outbox.enqueue(
+        connection,
+        environment=by.environment,
+        workflow_id=workflow,
+        kind="signal",
+        name=order,
+        payload={"actor": by.actor, "reason": reason, "order_id": order_id},
+        request_id=order_id,
+    )
