@@ -24,6 +24,9 @@ test: $(VENV)/.development
 test-infrastructure: $(VENV)/.development
 	$(RUN) -m pytest tests/suites/test_migration_infrastructure.py $(ARGS)
 
+test-dashboard: $(VENV)/.development
+	$(RUN) -m pytest tests/suites/test_dashboard_orchestrator.py $(ARGS)
+
 test-acceptance: $(VENV)/.development
 	$(RUN) -m pytest -m acceptance -o faulthandler_timeout=1200 $(ARGS)
 

@@ -17,7 +17,7 @@ from tests.api.conftest import ADMIN, PLANS, SDK, bearer, listening, running
 from tests.suites.application import Application
 from workflows.client import connect
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 RAMP = "[{percentage: 10, hold: 1s, minSample: 10}, {percentage: 100, hold: 1s, minSample: 10}]"
 VALIDATED = "[{percentage: 50, hold: 1s, minSample: 10, validate: [data-consistency]}, {percentage: 100, hold: 1s}]"
 LONG = "[{percentage: 50, hold: 1h, minSample: 10}, {percentage: 100, hold: 1s}]"
