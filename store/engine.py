@@ -5,8 +5,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import asyncpg
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from store import documents
 
@@ -26,6 +28,7 @@ __all__ = [  # the floors above name the types of the engine without knowing SQL
 DRIVER = "postgresql+asyncpg"
 FLAGS_CHANNEL = "crossfade_flags"
 OUTBOX_CHANNEL = "crossfade_outbox"
+STATEMENTS = 500  # kept prepared by each connection; with fewer than a process uses, each is prepared again and again
 LOST = ""
 """The payload that a listener yields when its connection was lost: whatever was sent meanwhile must be read again."""
 
@@ -35,23 +38,35 @@ def database_url(environ: Mapping[str, str]) -> str:
     return str(normalise(environ["DATABASE_URL"]).render_as_string(hide_password=False))
 
 
-def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
-    """Gives an engine whose statements and idle transactions end by themselves."""
+def create_engine(url: str, *, pool_size: int = 20) -> AsyncEngine:
+    """Gives an engine whose statements and idle transactions end by themselves.
+
+    Every connection stays, and the one used last is used next: what it has prepared is what is needed.
+    """
     settings = {
         "application_name": "crossfade",
         "statement_timeout": "10s",
         "idle_in_transaction_session_timeout": "30s",
         "TimeZone": "UTC",
     }
-    return create_async_engine(
+    engine = create_async_engine(
         normalise(url),
         pool_size=pool_size,
-        max_overflow=pool_size,
+        max_overflow=0,
         pool_timeout=10,
-        pool_pre_ping=True,
+        pool_use_lifo=True,
         json_serializer=documents.dumps,
-        connect_args={"server_settings": settings, "timeout": 10},
+        connect_args={"server_settings": settings, "timeout": 10, "prepared_statement_cache_size": STATEMENTS},
     )
+    event.listen(engine.sync_engine, "checkout", refuse_ended)
+    return engine
+
+
+def refuse_ended(_: object, entry: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
+    """Makes the pool replace a connection that the server has ended: asyncpg knows, asking costs three round trips."""
+    del entry
+    if getattr(proxy.driver_connection, "is_closed", bool)():
+        raise DisconnectionError
 
 
 async def listen(url: str, *, channel: str = FLAGS_CHANNEL, retry_seconds: float = 0.25) -> AsyncGenerator[str, None]:
