@@ -57,9 +57,9 @@ airports = Table(
     Index("ix_airports_name_key", "name_key", postgresql_ops={"name_key": "text_pattern_ops"}),
     Index("ix_airports_city_key", "city_key"),
     Index("ix_airports_cell", "cell"),
-    Index("ix_airports_document", "document", postgresql_using="gin"),
     Index("ix_airports_latitude_longitude", "latitude", "longitude"),
 )
+documents = Index("ix_airports_document", airports.c.document, postgresql_using="gin")
 dataset = Table("dataset", metadata, Column("version", Text, primary_key=True))
 
 PUBLIC = tuple(airports.c[field] for field in Airport.__dataclass_fields__)
@@ -87,6 +87,7 @@ def cell(latitude: float, longitude: float) -> int:
 async def open_directory(engine: AsyncEngine) -> Directory:
     """Load the schema when it is empty, older than the package or of other columns, then read all airports."""
     async with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
+        await connection.execute(text("set local statement_timeout = '60s'"))
         await connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOAD_LOCK})
         await connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
         await connection.run_sync(dataset.create, checkfirst=True)
@@ -99,6 +100,8 @@ async def open_directory(engine: AsyncEngine) -> Directory:
 async def _load(connection: AsyncConnection) -> None:
     await connection.run_sync(metadata.drop_all)
     await connection.run_sync(metadata.create_all)
+    # Built at the end: what is inserted into an index of this kind lies in a list first, and is read row by row.
+    await connection.run_sync(documents.drop)
     raw = await connection.get_raw_connection()
     driver = raw.driver_connection
     assert driver is not None
@@ -108,6 +111,7 @@ async def _load(connection: AsyncConnection) -> None:
         columns=[column.name for column in airports.columns if column.computed is None],
         records=[_record(row) for row in airportsdata.load().values()],
     )
+    await connection.run_sync(documents.create)
     await connection.execute(dataset.insert().values(version=_version()))
     await connection.execute(text(f"analyze {SCHEMA}.{airports.name}"))
 

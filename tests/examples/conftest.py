@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from examples.airports.component import Component
-from examples.airports.components import build, search_fuzzy
+from examples.airports.components import build, search_fuzzy, search_simple_matching, utilities_ml_service
 from examples.airports.components.search_fuzzy import CandidateSearch, LegacySearch
 from examples.airports.database import create_engine, open_directory
 from examples.airports.directory import Directory
@@ -36,8 +36,9 @@ def candidate_search(directory: Directory) -> CandidateSearch:
 
 
 @pytest.fixture(scope="session")
-def search(directory: Directory) -> Component:
-    return search_fuzzy.build(directory)
+def ready(directory: Directory) -> Sequence[Component]:
+    """The components whose indexes and models take a second, made once."""
+    return [module.build(directory) for module in (search_fuzzy, search_simple_matching, utilities_ml_service)]
 
 
 @pytest.fixture
@@ -49,5 +50,10 @@ async def airports_engine(postgres_url: str, directory: Directory) -> AsyncItera
 
 
 @pytest.fixture
-async def components(airports_engine: AsyncEngine, directory: Directory, search: Component) -> Sequence[Component]:
-    return build(airports_engine, directory, ready=[search])
+async def components(
+    airports_engine: AsyncEngine, directory: Directory, ready: Sequence[Component]
+) -> AsyncIterator[Sequence[Component]]:
+    built = build(airports_engine, directory, ready=ready)
+    yield built
+    for component in built:
+        await component.close()

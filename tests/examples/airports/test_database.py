@@ -40,3 +40,18 @@ def test_a_cell_is_a_square_of_one_degree() -> None:
     assert cell(50.1, 8.9) == cell(50.9, 8.1)
     assert cell(50.1, 8.9) != cell(50.1, 9.1)
     assert cell(0.5, 180.0) == cell(0.5, -180.0)
+
+
+async def test_a_table_of_other_columns_is_made_anew(database_url: str) -> None:
+    engine = create_engine(database_url)
+    async with engine.connect() as connection:
+        for statement in (
+            "create schema airports",
+            "create table airports.airports (icao text primary key)",
+            "create table airports.dataset (version text primary key)",
+            "insert into airports.dataset values ('20250101')",
+        ):
+            await connection.execute(text(statement))
+    opened = await open_directory(engine)
+    assert await _scalar(engine, "select count(document) from airports.airports") == len(opened.airports)
+    await engine.dispose()

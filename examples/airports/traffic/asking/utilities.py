@@ -1,11 +1,26 @@
-"""Phase 1: listings."""
+"""Phase 1: boards, listings, and airports like one that somebody knows."""
 
 from collections.abc import Mapping
 
 from examples.airports.traffic.asking.asked import Asked
 from examples.airports.traffic.asking.material import Material
 
+BOARD = "utilities-concurrency-adapter"
 LISTING = "utilities-query-builder"
+SIMILAR = "utilities-ml-service"
+
+
+def board(material: Material) -> Mapping[str, str]:
+    """Some airports side by side."""
+    codes = [material.code() for _ in range(material.random.randint(1, 5))]
+    return material.weighted(
+        (78, {"codes": ",".join(codes)}),
+        (6, {"codes": ", ".join(code.lower() for code in (*codes, codes[0]))}),
+        (8, {"codes": ",".join((*codes, material.nowhere()))}),
+        (4, {"codes": material.hostile()}),
+        (2, {"codes": ",".join(codes * 9)}),
+        (2, {}),
+    )
 
 
 def listing(material: Material) -> Mapping[str, str]:
@@ -27,4 +42,20 @@ def listing(material: Material) -> Mapping[str, str]:
     return params
 
 
-ASKED = (Asked(LISTING, listing, path="/airports"),)
+def similar(material: Material) -> Mapping[str, str]:
+    """An airport that somebody likes, by its code."""
+    airport = material.airport()
+    return material.weighted(
+        (60, {"like": airport["iata"] or airport["icao"]}),
+        (25, {"like": airport["icao"].lower()}),
+        (7, {"like": material.nowhere()}),
+        (6, {"like": material.hostile()}),
+        (2, {}),
+    )
+
+
+ASKED = (
+    Asked(BOARD, board, path="/board"),
+    Asked(LISTING, listing, path="/airports"),
+    Asked(SIMILAR, similar, path="/similar"),
+)
