@@ -28,6 +28,7 @@ from crossfade.subjects import Subject
 from store.alerts import Alert
 from store.documents import Document
 from store.engine import AsyncConnection, AsyncEngine
+from store.outbox import Order
 from store.runs import Run
 
 ACTOR: Final = "monitor"
@@ -178,17 +179,18 @@ def _is_to_blame(judged: Judged, others: Sequence[Judged], now: datetime) -> boo
 
 async def _record(connection: AsyncConnection, judged: Sequence[Judged]) -> None:
     await store.runs.record_readings(connection, {each.run.id: readings.to_json(each.reading) for each in judged})
-    for each in judged:
-        if each.last is None or _news(each.last) != _news(each.reading):
-            await store.outbox.enqueue(
-                connection,
-                environment=each.run.environment,
-                workflow_id=each.run.workflow_id,
-                kind="signal",
-                name="observe",
-                payload={**_news(each.reading), "samples": each.reading.samples},
-                replaces=True,
-            )
+    changed = [each for each in judged if each.last is None or _news(each.last) != _news(each.reading)]
+    await store.outbox.replace_all(connection, [_observed(each) for each in changed])
+
+
+def _observed(judged: Judged) -> Order:
+    return Order(
+        environment=judged.run.environment,
+        workflow_id=judged.run.workflow_id,
+        kind="signal",
+        name="observe",
+        payload={**_news(judged.reading), "samples": judged.reading.samples},
+    )
 
 
 def _news(reading: Reading) -> Document:

@@ -1,11 +1,11 @@
 """The outbox: what workflows are told, written with the change that tells it, delivered at least once afterwards."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import RowMapping, delete, func, select, text, update
+from sqlalchemy import ARRAY, BigInteger, RowMapping, Text, any_, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -42,7 +42,7 @@ class Order:
     kind: Kind
     name: str
     payload: Document
-    request_id: str
+    request_id: str = field(default_factory=lambda: str(uuid7()))
 
 
 async def enqueue(
@@ -54,14 +54,8 @@ async def enqueue(
     name: str,
     payload: Document,
     request_id: str | None = None,
-    replaces: bool = False,
 ) -> None:
-    """Puts a message into the outbox; the same request id twice is one message.
-
-    `replaces` withdraws messages of this name to this workflow that still wait: only the newest matters.
-    """
-    if replaces:
-        await withdraw(connection, workflow_id=workflow_id, name=name)
+    """Puts a message into the outbox; the same request id twice is one message."""
     order = Order(environment, workflow_id, kind, name, payload, request_id or str(uuid7()))
     await enqueue_all(connection, [order])
 
@@ -75,13 +69,19 @@ async def enqueue_all(connection: AsyncConnection, orders: Sequence[Order]) -> N
     await connection.execute(text("select pg_notify(:channel, '')"), {"channel": OUTBOX_CHANNEL})
 
 
-async def withdraw(connection: AsyncConnection, *, workflow_id: str, name: str) -> None:
+async def replace_all(connection: AsyncConnection, orders: Sequence[Order]) -> None:
+    """Puts messages into the outbox in place of those of the same names that still wait: only the newest matter."""
+    for name in sorted({order.name for order in orders}):
+        await withdraw(
+            connection, workflow_ids=[order.workflow_id for order in orders if order.name == name], name=name
+        )
+    await enqueue_all(connection, orders)
+
+
+async def withdraw(connection: AsyncConnection, *, workflow_ids: Sequence[str], name: str) -> None:
     """Deletes messages that nobody delivers right now."""
-    waiting = (
-        select(outbox.c.id)
-        .where(outbox.c.workflow_id == workflow_id, outbox.c.name == name, outbox.c.delivered_at.is_(None))
-        .with_for_update(skip_locked=True)
-    )
+    mine = (outbox.c.workflow_id == any_(bindparam("workflow_ids", workflow_ids, ARRAY(Text))), outbox.c.name == name)
+    waiting = select(outbox.c.id).where(*mine, outbox.c.delivered_at.is_(None)).with_for_update(skip_locked=True)
     await connection.execute(delete(outbox).where(outbox.c.id.in_(waiting)))
 
 
@@ -112,9 +112,11 @@ async def take(connection: AsyncConnection, *, limit: int = 20) -> tuple[Message
     return tuple(from_row(row) for row in (await connection.execute(query)).mappings())
 
 
-async def delivered(connection: AsyncConnection, message_id: int) -> None:
-    """Marks a message as delivered."""
-    statement = update(outbox).where(outbox.c.id == message_id)
+async def delivered(connection: AsyncConnection, message_ids: Sequence[int]) -> None:
+    """Marks messages as delivered."""
+    if not message_ids:
+        return
+    statement = update(outbox).where(outbox.c.id == any_(bindparam("ids", message_ids, ARRAY(BigInteger))))
     await connection.execute(statement.values(delivered_at=func.clock_timestamp(), attempts=outbox.c.attempts + 1))
 
 
@@ -129,6 +131,18 @@ async def failed(connection: AsyncConnection, message_id: int, *, error: str) ->
             available_at=func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, doubled),
         )
     )
+
+
+async def prune(connection: AsyncConnection, *, older: timedelta, limit: int) -> int:
+    """Deletes delivered messages older than that, at most so many, and gives how many."""
+    old = (
+        select(outbox.c.id)
+        .where(outbox.c.delivered_at < func.clock_timestamp() - older)
+        .order_by(outbox.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return (await connection.execute(delete(outbox).where(outbox.c.id.in_(old)))).rowcount
 
 
 async def waiting(connection: AsyncConnection, *, environment: str) -> int:

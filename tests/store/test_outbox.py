@@ -1,10 +1,13 @@
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from store import outbox
-from store.outbox import Message
+from store.outbox import Message, Order
+from store.tables import outbox as outbox_table
 from tests.builders import ENVIRONMENT
 
 
@@ -20,8 +23,7 @@ def names(messages: tuple[Message, ...]) -> list[str]:
 async def deliver_all(connection: AsyncConnection) -> list[str]:
     delivered = []
     while messages := await outbox.take(connection):
-        for message in messages:
-            await outbox.delivered(connection, message.id)
+        await outbox.delivered(connection, [message.id for message in messages])
         delivered += names(messages)
     return delivered
 
@@ -37,7 +39,7 @@ async def test_messages_of_one_workflow_are_delivered_one_after_the_other(connec
 async def test_a_delivered_message_is_not_taken_again(connection: AsyncConnection) -> None:
     await enqueue(connection)
     (message,) = await outbox.take(connection)
-    await outbox.delivered(connection, message.id)
+    await outbox.delivered(connection, [message.id])
     assert await outbox.take(connection) == ()
     assert await outbox.waiting(connection, environment=ENVIRONMENT) == 0
 
@@ -82,9 +84,30 @@ async def test_waiting_grows_to_ten_seconds(connection: AsyncConnection) -> None
 
 async def test_only_the_newest_of_replacing_messages_is_kept(connection: AsyncConnection) -> None:
     await enqueue(connection, "pause")
-    await enqueue(connection, "observe", payload={"n": 1}, replaces=True)
-    await enqueue(connection, "observe", payload={"n": 2}, replaces=True)
-    assert await deliver_all(connection) == ["pause", "observe"]
+    await enqueue(connection, "observe", workflow="other")
+    for number in range(2):
+        observed = Order(ENVIRONMENT, "w", "signal", "observe", {"n": number})
+        await outbox.replace_all(connection, [observed, replace(observed, workflow_id="v", request_id=f"v{number}")])
+    kept = select(outbox_table.c.workflow_id, outbox_table.c.name, outbox_table.c.payload).order_by(outbox_table.c.id)
+    assert [tuple(row) for row in await connection.execute(kept)] == [
+        ("w", "pause", {"actor": "ann"}),
+        ("other", "observe", {"actor": "ann"}),
+        ("w", "observe", {"n": 1}),
+        ("v", "observe", {"n": 1}),
+    ]
+
+
+async def test_messages_delivered_long_ago_are_forgotten(connection: AsyncConnection) -> None:
+    for name in ("old", "recent", "waiting"):
+        await enqueue(connection, name, workflow=name)
+    await connection.execute(text("update outbox set delivered_at = now() where name <> 'waiting'"))
+    await connection.execute(text("update outbox set delivered_at = now() - interval '8 days' where name = 'old'"))
+    await connection.execute(text("update outbox set created_at = now() - interval '8 days'"))
+    assert await outbox.prune(connection, older=timedelta(days=7), limit=10) == 1
+    assert (await connection.execute(select(outbox_table.c.name).order_by("id"))).scalars().all() == [
+        "recent",
+        "waiting",
+    ]
 
 
 async def test_two_relays_never_take_the_same_message(engine: AsyncEngine) -> None:

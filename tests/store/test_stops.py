@@ -90,7 +90,7 @@ async def test_a_stop_queues_word_to_every_workflow(connection: AsyncConnection)
     await served_run(connection, migration_id=migration.id)
     started = await outbox.take(connection)
     for message in started:
-        await outbox.delivered(connection, message.id)
+        await outbox.delivered(connection, [message.id])
     await stop(connection, migration)
     messages = await outbox.take(connection)
     assert [(each.kind, each.name, each.workflow_id) for each in messages] == [
