@@ -39,13 +39,15 @@ STEP: Options = {
 }
 
 
-async def unless_fenced(write: Awaitable[object]) -> None:
-    """Wait for a write of a status; where a stop has already written another, the signal that says so is on its way."""
+async def unless_fenced(write: Awaitable[object]) -> bool:
+    """Wait for a write of a status and give whether it was taken: False where a stop has already written another."""
     try:
         await write
     except ActivityError as error:
         if refusal(error) != "Fenced":
             raise
+        return False
+    return True
 
 
 def refusal(error: BaseException) -> str | None:

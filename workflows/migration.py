@@ -232,17 +232,21 @@ class Migration:
         self._describe()
 
     async def _to(self, status: MigrationStatus, reason: str) -> MigrationStatus:
-        self.status = status
-        self._describe()
-        workflow.upsert_search_attributes([STATUS.value_set(status.value)])
+        self._show(status)
         change = SetMigration(
             migration_id=self.order.migration_id, status=status, reason=reason, effect=self._effect(status)
         )
-        await unless_fenced(
+        written = await unless_fenced(
             workflow.execute_activity_method(
                 MigrationActivities.set_status, change, summary=f"migration {status}", **WRITE
             )
         )
+        return status if written else self._show(MigrationStatus.FAILED)
+
+    def _show(self, status: MigrationStatus) -> MigrationStatus:
+        self.status = status
+        self._describe()
+        workflow.upsert_search_attributes([STATUS.value_set(status.value)])
         return status
 
     def _describe(self) -> None:

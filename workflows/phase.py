@@ -263,9 +263,7 @@ class Phase(PhaseOrders):
 
     async def _to(self, status: PhaseStatus, detail: str) -> PhaseStatus:
         changed = status is not self.status
-        self.status, self.detail = status, detail
-        self._describe()
-        workflow.upsert_search_attributes([STATUS.value_set(status.value)])
+        self._show(status, detail)
         if changed:
             change = SetPhase(
                 migration_id=self.order.migration_id,
@@ -274,12 +272,19 @@ class Phase(PhaseOrders):
                 reason=detail,
                 effect=self._effect(status),
             )
-            await unless_fenced(
+            written = await unless_fenced(
                 workflow.execute_activity_method(
                     MigrationActivities.set_phase, change, summary=f"phase {status}", **WRITE
                 )
             )
-        return status
+            if not written:
+                self._show(PhaseStatus.FAILED, "a stop came first")
+        return self.status
+
+    def _show(self, status: PhaseStatus, detail: str) -> None:
+        self.status, self.detail = status, detail
+        self._describe()
+        workflow.upsert_search_attributes([STATUS.value_set(status.value)])
 
     def _describe(self) -> None:
         parts = {name: status.value for name, status in self.components.items()}

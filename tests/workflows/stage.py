@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 
 import store.components
 import store.flags
@@ -270,6 +270,13 @@ class Stage:
         async with self.engine.begin() as connection:
             return [row[0] for row in await connection.execute(query, {"environment": self.environment})]
 
+    async def audited(self) -> list[tuple[str, str, str]]:
+        """Read what was done, by whom and why, oldest first."""
+        query = text("select action, actor, reason from audit_log where environment = :environment order by sequence")
+        async with self.engine.begin() as connection:
+            rows = await connection.execute(query, {"environment": self.environment})
+            return [(row.action, row.actor, row.reason) for row in rows]
+
     async def percentages(self, component: str) -> list[Decimal]:
         """Give the served percentages that the flag's revisions went through, without repetitions."""
         query = text(
@@ -291,6 +298,17 @@ class Stage:
                 return value
             assert time.monotonic() < deadline, f"never: {what}; last seen: {value}"
             await asyncio.sleep(0.05)
+
+    async def until_update(self, handle: WorkflowHandle[Phase, object], update: object, order: object) -> str:
+        """Repeat an order to a phase until it has heard the news that the order needs."""
+
+        async def attempt() -> str | None:
+            try:
+                return str(await handle.execute_update(update, order))  # type: ignore[call-overload]  # one of several
+            except WorkflowUpdateFailedError:
+                return None
+
+        return await self.until("the order is taken", attempt, lambda answer: answer is not None) or ""
 
     async def until_status(self, migration: UUID, status: MigrationStatus) -> None:
         """Wait for the migration's status."""
@@ -340,4 +358,12 @@ class Stage:
             f"{component} waiting for {words}",
             lambda: self.waiting_for(migration, component),
             lambda seen: words in seen,
+        )
+
+    async def until_waiting_only(self, migration: UUID, component: str, words: str) -> None:
+        """Wait until a component says that it waits for this and nothing else."""
+        await self.until(
+            f"{component} waiting for {words} only",
+            lambda: self.waiting_for(migration, component),
+            lambda seen: seen == words,
         )
