@@ -19,8 +19,7 @@ from benchmarks.peers import packages
 from crossfade.statistics.means import welch
 from crossfade.statistics.proportions import two_proportions
 from crossfade.statistics.rates import RateDesign, sequential_rates
-from crossfade.statistics.sample_ratio import sample_ratio
-from crossfade.statistics.stratified import sequential_means
+from crossfade.statistics.sequential_means import sequential_means
 
 LOOK, PEER = "crossfade, full look", "gbstats, its tests called directly"
 # Its own entry point takes milliseconds a metric, so a part of the metrics is timed and scaled up.
@@ -71,8 +70,8 @@ def _contenders(figures: Figures) -> Mapping[str, Callable[[], object]]:
     return {
         LOOK: state.look,
         "crossfade, of that rates (M3)": lambda: sequential_rates(state.rates),
-        "crossfade, of that means (M4)": lambda: sequential_means(state.means, v_opt=state.v_opt),
-        "crossfade, of that sample ratio (M7)": lambda: sample_ratio(state.split, (0.75, 0.25)),
+        "crossfade, of that means (M4)": lambda: sequential_means(state.means, state.means_design),
+        "crossfade, of that sample ratio (M7)": lambda: state.split.look(state.counted),
         "crossfade, fold one more bucket": fold,
         "crossfade, Welch": lambda: welch(*figures.moments),
         "crossfade, pooled z with intervals": lambda: two_proportions(*figures.counts),

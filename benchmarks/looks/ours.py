@@ -8,14 +8,9 @@ from numpy.typing import NDArray
 
 from benchmarks.looks.figures import WEIGHTS, Figures
 from crossfade.statistics.rates import RateDesign, RateEvidence, SequentialRates, sequential_rates
-from crossfade.statistics.sample_ratio import SampleRatio, sample_ratio
-from crossfade.statistics.stratified import (
-    SequentialMeans,
-    StratifiedMeans,
-    harm_log_e,
-    noninferiority_log_e,
-    sequential_means,
-)
+from crossfade.statistics.sample_ratio import SampleRatio, Split
+from crossfade.statistics.sequential_means import MeanDesign, SequentialMeans, sequential_means
+from crossfade.statistics.stratified import StratifiedMeans
 
 Floats = NDArray[np.float64]
 
@@ -25,32 +20,25 @@ class Said(NamedTuple):
 
     rates: SequentialRates
     means: SequentialMeans
-    means_harm: Floats
-    means_safe: Floats
     ratio: SampleRatio
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The accumulators of a step.
-
-    Attributes:
-        v_opt: The information planned for the step's end, one per metric.
-    """
+    """The accumulators of a step, and what was settled when it started."""
 
     rates: RateEvidence
     means: StratifiedMeans
-    split: Floats
-    v_opt: Floats
+    counted: Floats
+    means_design: MeanDesign
+    split: Split
 
     def look(self) -> Said:
         """Judge every metric by M3 and M4, and the traffic by M7."""
         return Said(
             sequential_rates(self.rates),
-            sequential_means(self.means, v_opt=self.v_opt),
-            harm_log_e(self.means, v_opt=self.v_opt),
-            noninferiority_log_e(self.means, margin=0.1, v_opt=self.v_opt),
-            sample_ratio(self.split, WEIGHTS),
+            sequential_means(self.means, self.means_design),
+            self.split.look(self.counted),
         )
 
 
@@ -63,4 +51,4 @@ def state_of(figures: Figures, *, n_star: float) -> State:
     """The accumulators after the first bucket, planned for `n_star` units, as gbstats is."""
     rates, means = folded(figures, design=RateDesign.of())
     v_opt = means.information() * n_star / figures.split.sum(axis=1)
-    return State(rates, means, figures.split, v_opt)
+    return State(rates, means, figures.split, MeanDesign.of(v_opt), Split.of(WEIGHTS))

@@ -21,13 +21,8 @@ from crossfade.statistics.evidence import rejects
 from crossfade.statistics.priors import ANY_HARM, SMALL_HARM, HarmPrior
 from crossfade.statistics.rates import RateDesign, RateEvidence, sequential_rates
 from crossfade.statistics.ratio import linearised
-from crossfade.statistics.stratified import (
-    StratifiedMeans,
-    harm_log_e,
-    noninferiority_log_e,
-    planned_information,
-    sequential_means,
-)
+from crossfade.statistics.sequential_means import MeanDesign, planned_information, sequential_means
+from crossfade.statistics.stratified import StratifiedMeans
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -133,21 +128,20 @@ def _judged_means(
     looks: Iterable[StratifiedMeans], schedule: Schedule, planned: list[Floats], margin: Floats, *, relative: bool
 ) -> Judged:
     def judge(v_opt: Floats) -> Callable[[StratifiedMeans, float], Verdicts]:
-        return lambda seen, alpha: _say_of_means(seen, v_opt=v_opt, alpha=alpha, margin=margin, relative=relative)
+        return lambda seen, alpha: _say_of_means(
+            seen, MeanDesign.of(v_opt, margin=margin, relative=relative, alpha=alpha), alpha
+        )
 
     whole = np.sum(planned, axis=0)
     return _judged(looks, schedule, report=judge(whole), gates=[judge(v_opt) for v_opt in planned])
 
 
-def _say_of_means(
-    evidence: StratifiedMeans, *, v_opt: Floats, alpha: float, margin: Floats, relative: bool
-) -> Verdicts:
-    said = sequential_means(evidence, v_opt=v_opt, alpha=alpha)
-    safe = noninferiority_log_e(evidence, margin=margin, relative=relative, v_opt=v_opt, alpha=alpha)
+def _say_of_means(evidence: StratifiedMeans, design: MeanDesign, alpha: float) -> Verdicts:
+    said = sequential_means(evidence, design)
     return Verdicts(
-        harm=rejects(harm_log_e(evidence, v_opt=v_opt, alpha=alpha), alpha=alpha),
+        harm=rejects(said.log_e_harm, alpha=alpha),
         differs=((said.low > 0) | (said.high < 0)) & (said.status == "ok"),
-        safe=rejects(safe, alpha=alpha),
+        safe=rejects(said.log_e_noninferior, alpha=alpha),
     )
 
 

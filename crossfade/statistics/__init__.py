@@ -4,7 +4,8 @@ Three rules hold everywhere. An argument that cannot be is refused by name (`Inv
 decision", never a failed computation; `evidence.Status` says why where that can differ. What may be looked at at any
 time is a logarithm of an e-value; what is "valid only at the planned end" says so.
 
-At any time: `rates` (errors, shares above a limit), `stratified` (means, conversions), `sample_ratio`, `detectors`
-(late changes), `limits` (absolute limits), `sequences` (for show). At the planned end: `means`, `proportions`, `ratio`,
-`noninferiority`, `quantiles`, `spending`. Around them: `accumulators`, `multiple`, `power`, `recommendation`.
+At any time: `rates` (errors, shares above a limit), `sequential_means` (means and conversions, kept in `stratified`),
+`sample_ratio`, `detectors` (late changes), `limits` (absolute limits), `sequences` (for show). At the planned end:
+`means`, `proportions`, `ratio`, `noninferiority`, `quantiles`, `spending`. Around them: `accumulators`, `multiple`,
+`power`, `recommendation`.
 """

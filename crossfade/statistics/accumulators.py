@@ -141,11 +141,6 @@ class Counts:
         """Successes per trial; NaN without trials."""
         return np.where(self.n > 0, self.successes / np.maximum(self.n, 1), np.nan)
 
-    def moments(self) -> Moments:
-        """The moments of the zeros and ones; M4 takes the counts themselves, since rare conversions are not for it."""
-        rate = self.successes / np.maximum(self.n, 1)
-        return Moments(self.n, rate, self.successes * (1 - rate))
-
     def __add__(self, other: Self) -> Self:
         """The counts of both."""
         return type(self)(self.n + other.n, self.successes + other.successes)

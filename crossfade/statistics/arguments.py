@@ -48,7 +48,8 @@ def counts(value: ArrayLike, argument: str) -> Floats:
         InvalidArgument: Something in it is not such a number.
     """
     given = floats(value, argument)
-    if not bool(np.all((given >= 0) & (given <= _LARGEST_COUNT) & (given == np.floor(given)))):
+    within = given.min(initial=0) >= 0 and given.max(initial=0) <= _LARGEST_COUNT
+    if not (within and bool((given == np.floor(given)).all())):
         raise InvalidArgument(argument, "must be whole numbers from 0 to 2**53")
     return given
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike
 
-from crossfade.statistics.arguments import Bools, Floats, probabilities
+from crossfade.statistics.arguments import Bools, Floats, Texts, probabilities
 
 
 class Status(StrEnum):
@@ -24,6 +24,17 @@ class Status(StrEnum):
     INSUFFICIENT_DATA = "insufficient_data"
     DEGENERATE_VARIANCE = "degenerate_variance"
     TOO_FEW_EVENTS = "too_few_events"
+
+
+_TEXT = f"<U{max(map(len, Status))}"
+
+
+def statuses(shape: tuple[int, ...], *exceptions: tuple[Bools, Status]) -> Texts:
+    """`OK` wherever none of the exceptions holds; of several the last one counts."""
+    told: Texts = np.full(shape, Status.OK.value, dtype=_TEXT)
+    for is_so, status in exceptions:
+        np.copyto(told, status.value, where=is_so)
+    return told
 
 
 def peak(earlier: ArrayLike, log_e: ArrayLike) -> Floats:

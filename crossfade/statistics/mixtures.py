@@ -14,6 +14,7 @@ from scipy import special
 from crossfade.errors import InvalidArgument
 from crossfade.statistics.accumulators import Moments, mean_difference
 from crossfade.statistics.arguments import Floats, aligned, not_negatives, numbers, positives, probabilities
+from crossfade.statistics.tails import log_scaled_normal
 
 _NEWTON_STEPS = 12
 
@@ -51,12 +52,14 @@ def two_sided_log_e(score: ArrayLike, information: ArrayLike, *, rho: ArrayLike)
     Raises:
         InvalidArgument: One is not finite, V is negative, rho is not above 0, or the shapes do not fit.
     """
-    return two_sided_evidence(*_checked(score, information, rho))
+    s, v, r = _checked(score, information, rho)
+    return standardised(s, v + r) ** 2 / 2 - np.log1p(v / r) / 2
 
 
 def one_sided_log_e(score: ArrayLike, information: ArrayLike, *, rho: ArrayLike) -> Floats:
     """The log e-value against "S has a mean of at most 0"; arguments and errors as in `two_sided_log_e`."""
-    return one_sided_evidence(*_checked(score, information, rho))
+    s, v, r = _checked(score, information, rho)
+    return log_scaled_normal(standardised(s, v + r)) - np.log1p(v / r) / 2
 
 
 def two_sided_bound(information: ArrayLike, *, rho: ArrayLike, alpha: ArrayLike) -> Floats:
@@ -66,7 +69,8 @@ def two_sided_bound(information: ArrayLike, *, rho: ArrayLike, alpha: ArrayLike)
         InvalidArgument: As in `two_sided_log_e`, or `alpha` is not between 0 and 1.
     """
     _, v, r = _checked(0.0, information, rho)
-    return two_sided_reach(v, r, probabilities(alpha, "alpha"))
+    reach: Floats = np.sqrt((v + r) * (np.log1p(v / r) - 2 * np.log(probabilities(alpha, "alpha"))))
+    return reach
 
 
 def one_sided_bound(information: ArrayLike, *, rho: ArrayLike, alpha: ArrayLike) -> Floats:
@@ -129,35 +133,16 @@ def mean_sequence(control: Moments, treatment: Moments, *, alpha: ArrayLike, n_s
     rho, rho_one = tuning(n_star, alpha=alpha), tuning(n_star, alpha=alpha, sides=1)
     # S = t sqrt(N) has variance N under "no difference".
     half = error / np.sqrt(total) * two_sided_bound(total, rho=rho, alpha=alpha)
-    log_e = 0.5 * np.log(rho / (total + rho)) + _standardised(difference, error**2) ** 2 * (total / (2 * (total + rho)))
+    log_e = 0.5 * np.log(rho / (total + rho)) + standardised(difference, error**2) ** 2 * (total / (2 * (total + rho)))
     growth = (total + rho_one) / total
     strictness = np.log1p(np.sqrt((total + rho_one) / rho_one) / (2 * probabilities(alpha, "alpha")))
     below = error * np.sqrt(2 * growth * strictness)
     return MeanSequence(difference, difference - half, difference + half, log_e, difference - below)
 
 
-def two_sided_evidence(score: Floats, information: Floats, rho: Floats) -> Floats:
-    """`two_sided_log_e` of arguments that are known to be right: checking a thousand takes longer than this."""
-    size = information + rho
-    return 0.5 * np.log(rho / size) + _standardised(score, size) ** 2 / 2
-
-
-def one_sided_evidence(score: Floats, information: Floats, rho: Floats) -> Floats:
-    """`one_sided_log_e` of arguments that are known to be right."""
-    size = information + rho
-    z = _standardised(score, size)
-    return 0.5 * np.log(4 * rho / size) + z**2 / 2 + special.log_ndtr(z)
-
-
-def two_sided_reach(information: Floats, rho: Floats, alpha: Floats) -> Floats:
-    """`two_sided_bound` of arguments that are known to be right."""
-    reach: Floats = np.sqrt((information + rho) * (np.log1p(information / rho) - 2 * np.log(alpha)))
-    return reach
-
-
-def _standardised(score: Floats, variance: Floats) -> Floats:
+def standardised(score: Floats, variance: Floats) -> Floats:
     """The score in standard deviations, cut off where its square would overflow."""
-    return np.minimum(np.maximum(score / np.sqrt(variance), -1e150), 1e150)
+    return np.clip(score / np.sqrt(variance), -1e150, 1e150)
 
 
 def _checked(score: ArrayLike, information: ArrayLike, rho: ArrayLike) -> list[Floats]:

@@ -138,7 +138,7 @@ def days_left(
         information: V so far.
         weight_per_day: By how much W grows in a day.
         information_per_day: By how much V grows in a day.
-        v_opt: As in `sequential_means`.
+        v_opt: As in `sequential_means.MeanDesign.of`.
         alpha: Error probability.
         power: Probability of a decision by then.
 

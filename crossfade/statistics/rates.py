@@ -18,8 +18,18 @@ from crossfade.statistics.accumulators import Counts
 from crossfade.statistics.arguments import Floats, Integers, aligned, positives, probabilities
 from crossfade.statistics.priors import ANY_HARM, AROUND, PRIOR_SPREAD, STEPS, HarmPrior, log_normal_weights
 
-_INTERVAL_WEIGHTS = log_normal_weights(AROUND, PRIOR_SPREAD)
-_NEGLIGIBLE = -700.0
+_AROUND_WEIGHTS = np.exp(log_normal_weights(AROUND, PRIOR_SPREAD))
+_BIT = np.log(2.0)
+# Beyond these 2**x would leave the range of a float, and a mixture the range in which it has all its digits.
+_LARGEST, _FAR = 1000.0, 2.0**900
+# A slope that no two grid points have.
+_FLAT = 1e-200
+# Rows of the grid that are worked on together, so that they stay in the processor's cache.
+_BLOCK = 61
+# The interval's two ends, and four grid points at each: one further in, the end, and two further out.
+_OUTWARDS = np.array([[-1], [1]])
+_AROUND_END = np.arange(-1, 3).reshape(4, 1, 1) * _OUTWARDS
+_NUMBERS = np.arange(len(AROUND), dtype=np.int8).reshape(-1, 1)
 _HARM = slice(0, len(STEPS))
 _SAFE = slice(len(STEPS), 2 * len(STEPS))
 _NULL, _MARGIN = 2 * len(STEPS), 2 * len(STEPS) + 1
@@ -65,7 +75,7 @@ class RateEvidence:
     """What all buckets so far say of each metric, merged by adding.
 
     Attributes:
-        log_likelihood: log L(r) - log L(1) on the design's grid, first axis.
+        log_likelihood: log L(r) - log L(1) in bits (to base 2) on the design's grid, first axis.
         n_control: Trials of control.
         x_control: Events of control.
         n_treatment: Trials of treatment.
@@ -164,8 +174,8 @@ def sequential_rates(
     is_known = evidence.below > 0
     ratio = np.where(is_known, evidence.above / np.where(is_known, evidence.below, 1.0), np.inf)
     return SequentialRates(
-        log_e_harm=_log_mixture(logs[_HARM], prior.log_weights) - logs[_NULL],
-        log_e_noninferior=_log_mixture(logs[_SAFE], ANY_HARM.log_weights) - logs[_MARGIN],
+        log_e_harm=_BIT * (_log_mixture(logs[_HARM], np.exp(prior.log_weights)) - logs[_NULL]),
+        log_e_noninferior=_BIT * (_log_mixture(logs[_SAFE], np.exp(ANY_HARM.log_weights)) - logs[_MARGIN]),
         ratio=np.where((evidence.above > 0) | is_known, ratio, np.nan),
         low=low,
         high=high,
@@ -175,20 +185,21 @@ def sequential_rates(
 def harm_increments(evidence: RateEvidence) -> tuple[Floats, Floats]:
     """One bucket's log likelihood ratios against the null ratio, last axis, and their log weights: for a detector."""
     logs = evidence.log_likelihood
-    return np.moveaxis(logs[_HARM] - logs[_NULL], 0, -1), ANY_HARM.log_weights
+    return np.moveaxis(_BIT * (logs[_HARM] - logs[_NULL]), 0, -1), ANY_HARM.log_weights
 
 
 def log_likelihoods(x_control: Floats, x_treatment: Floats, share: Floats, log_ratios: Floats) -> Floats:
     """Give log L(r) - log L(1) of one bucket: x_t ln r - (x_c + x_t) ln(1 + (r - 1) share), grid on the first axis.
 
-    `share` is treatment's part of the trials. Taken relative to r = 1 nothing large cancels.
+    In bits, since numpy has the powers of 2 faster than those of e. `share` is treatment's part of the trials; taken
+    relative to r = 1 nothing large cancels.
     """
     missing = (1,) * (share.ndim + 1 - log_ratios.ndim)
     grid = log_ratios.reshape(len(log_ratios), *missing, *log_ratios.shape[1:])
     logs: Floats = np.expm1(grid) * share
     np.log1p(logs, out=logs)
-    logs *= -(x_control + x_treatment)
-    logs += x_treatment * grid
+    logs *= (x_control + x_treatment) / -_BIT
+    logs += (x_treatment / _BIT) * grid
     return logs
 
 
@@ -196,7 +207,7 @@ def side_log_e(x_control: Floats, x_treatment: Floats, share: Floats, *, margin:
     """The log e-value of one bucket against "the ratio is at least `margin`"; for planning, with events in parts."""
     grid = np.log(margin) - _upright(np.append(STEPS, 0.0), margin)
     logs = log_likelihoods(x_control, x_treatment, share, grid)
-    log_e: Floats = _log_mixture(logs[:-1], ANY_HARM.log_weights) - logs[-1]
+    log_e: Floats = _BIT * (_log_mixture(logs[:-1], np.exp(ANY_HARM.log_weights)) - logs[-1])
     return log_e
 
 
@@ -205,14 +216,26 @@ def _upright(grid: Floats, metrics: Floats) -> Floats:
     return grid.reshape(-1, *(1,) * metrics.ndim)
 
 
-def _log_mixture(logs: Floats, log_weights: Floats) -> Floats:
-    """log(sum of weight * exp(log)) over the first axis, without overflow."""
-    largest = logs.max(axis=0)
-    likelihoods = logs - largest
-    # Far below what counts; exp is several times slower where it underflows.
-    np.maximum(likelihoods, _NEGLIGIBLE, out=likelihoods)
-    np.exp(likelihoods, out=likelihoods)
-    mixed: Floats = np.log(np.tensordot(np.exp(log_weights), likelihoods, axes=1)) + largest
+def _log_mixture(logs: Floats, weights: Floats) -> Floats:
+    """log(sum of weight * 2**log) over the first axis, to base 2, without overflow."""
+    rows = logs.reshape(len(logs), -1)
+    mixed = _mixture(rows, weights)
+    largest = np.zeros_like(mixed)
+    # Evidence of hundreds of bits is mixed once more, relative to the largest.
+    far = np.flatnonzero(~((mixed > 1 / _FAR) & (mixed < _FAR)))
+    if far.size:
+        largest[far] = rows[:, far].max(axis=0)
+        mixed[far] = _mixture(rows[:, far] - largest[far], weights)
+    return (np.log2(mixed) + largest).reshape(logs.shape[1:])
+
+
+def _mixture(rows: Floats, weights: Floats) -> Floats:
+    mixed = np.zeros(rows.shape[1])
+    for start in range(0, len(rows), _BLOCK):
+        # exp2 is several times slower where it underflows.
+        likelihoods = np.clip(rows[start : start + _BLOCK], -_LARGEST, _LARGEST)
+        np.exp2(likelihoods, out=likelihoods)
+        mixed += weights[start : start + _BLOCK] @ likelihoods
     return mixed
 
 
@@ -222,31 +245,25 @@ def _interval(logs: Floats, alpha: Floats) -> tuple[Floats, Floats]:
     log L is concave in ln r, so the set is an interval and log L lies below the line through any two grid points,
     prolonged: the ends are sought on those lines, which lie outside.
     """
-    floors = _log_mixture(logs, _INTERVAL_WEIGHTS) + np.log(alpha)
+    floors = _log_mixture(logs, _AROUND_WEIGHTS) + np.log2(alpha)
     rows = np.broadcast_to(logs, (len(logs), *floors.shape)).reshape(len(logs), -1)
     floor = floors.ravel()
-    inside = rows > floor
-    first = inside.argmax(axis=0)
-    last = first + inside.sum(axis=0, dtype=np.int16) - 1
-    low = np.where(first > 0, first - _beyond(rows, first, -1, floor), -np.inf)
-    high = np.where(last < len(rows) - 1, last + _beyond(rows, last, 1, floor), np.inf)
-    step = AROUND[1] - AROUND[0]
-    ends = np.exp(AROUND[0] + step * np.stack([low, high]))
-    return ends[0].reshape(floors.shape), ends[1].reshape(floors.shape)
+    inside = (rows > floor).view(np.int8)
+    last = (inside * _NUMBERS).max(axis=0).astype(np.int64)
+    ends = np.stack([last - inside.sum(axis=0, dtype=np.int8) + 1, last])
+    low, high = np.exp(AROUND[0] + (AROUND[1] - AROUND[0]) * (ends + _OUTWARDS * _beyond(rows, ends, floor)))
+    low[ends[0] == 0], high[last == len(rows) - 1] = 0.0, np.inf
+    return low.reshape(floors.shape), high.reshape(floors.shape)
 
 
-def _beyond(rows: Floats, end: Integers, outwards: int, floor: Floats) -> Floats:
-    """How far, in steps of the grid, the interval reaches beyond its last grid point; from 0 to 1."""
-    columns = np.arange(rows.shape[1])
-
-    def at(steps: int) -> Floats:
-        chosen = np.minimum(np.maximum(end + outwards * steps, 0), len(rows) - 1)
-        values: Floats = rows[chosen, columns]
-        return values
-
-    here, following = at(0), at(1)
-    rise, fall = at(-1) - here, following - at(2)
-    reach = np.ones_like(floor)
-    np.divide(here - floor, rise, out=reach, where=rise > 0)
-    from_outside: Floats = 1 + np.divide(following - floor, fall, out=np.zeros_like(floor), where=fall > 0)
-    return np.minimum(np.minimum(reach, from_outside), 1.0)
+def _beyond(rows: Floats, ends: Integers, floor: Floats) -> Floats:
+    """How far, in steps of the grid, the interval reaches beyond its first and last grid point; from 0 to 1."""
+    width = rows.shape[1]
+    columns = np.arange(width)
+    wanted = np.clip(ends * width + columns + _AROUND_END * width, columns, columns + (len(rows) - 1) * width)
+    inner, here, following, outer = rows.ravel().take(wanted, mode="clip")
+    fall = following - outer
+    reach = (here - floor) / np.maximum(inner - here, _FLAT)
+    from_outside = 1 + (following - floor) / np.where(fall > 0, fall, np.inf)
+    nearest: Floats = np.minimum(np.minimum(reach, from_outside), 1.0)
+    return nearest

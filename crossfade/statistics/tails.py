@@ -14,6 +14,8 @@ SMALLEST = float(np.finfo(np.float64).tiny)
 """The smallest p that is told as a number; below it only the logarithm is right."""
 # Above it a probability from scipy keeps its digits.
 _SAFE = 1e-280
+# A standard normal is below that, as far as a float can tell.
+_CERTAIN = 25.0
 _LENTZ_STEPS = 500
 _LENTZ_TINY = 1e-300
 
@@ -28,6 +30,15 @@ def probability(log_p: Floats) -> Floats:
 def log_normal(z: Floats) -> Floats:
     """Give log P(|Z| >= |z|) of a standard normal Z."""
     logs: Floats = np.minimum(np.log(2.0) + special.log_ndtr(-np.abs(z)), 0.0)
+    return logs
+
+
+def log_scaled_normal(z: Floats) -> Floats:
+    """Give log(2 P(Z <= z)) + z**2 / 2 of a standard normal Z: finite, and with all its digits far below 0, too."""
+    moderate = np.minimum(z, _CERTAIN)
+    logs: Floats = np.log(special.erfcx(moderate * -np.sqrt(0.5)))
+    # Further up the probability is 1.
+    logs += (z * z - moderate * moderate) / 2
     return logs
 
 

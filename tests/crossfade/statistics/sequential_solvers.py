@@ -18,8 +18,9 @@ from crossfade.statistics.mixtures import (
 from crossfade.statistics.rates import RateDesign, RateEvidence, sequential_rates
 from crossfade.statistics.sample_ratio import sample_ratio
 from crossfade.statistics.sequences import compare_quantiles, share_sequence
+from crossfade.statistics.sequential_means import MeanDesign, sequential_means
 from crossfade.statistics.spending import group_sequential_bounds, power_spending
-from crossfade.statistics.stratified import StratifiedMeans, sequential_means
+from crossfade.statistics.stratified import StratifiedMeans
 from tests.crossfade.statistics.vector_inputs import Answers, Inputs, floats, moments, number, strata, told
 
 
@@ -62,7 +63,8 @@ def normal_mixture(inputs: Inputs) -> Answers:
 def stratified_mean(inputs: Inputs) -> Answers:
     buckets = floats(inputs["buckets_nc_sumc_sumsqc_nt_sumt_sumsqt"]).T
     evidence = StratifiedMeans.over_buckets(Moments.from_sums(*buckets[:3]), Moments.from_sums(*buckets[3:]))
-    result = sequential_means(evidence, v_opt=number(inputs["v_opt"]), alpha=number(inputs["alpha"]))
+    design = MeanDesign.of(number(inputs["v_opt"]), alpha=number(inputs["alpha"]))
+    result = sequential_means(evidence, design)
     return {
         "diff": told(result.difference),
         "S": told(result.score),

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.statistics.accumulators import Counts, Moments, RatioMoments, mean_difference
+from crossfade.statistics.accumulators import Moments, RatioMoments, mean_difference
 
 SAMPLES = st.lists(st.floats(-1e6, 1e6), max_size=20)
 
@@ -53,9 +53,3 @@ def test_merged_pairs_are_the_pairs_of_both(pairs: list[tuple[float, float]]) ->
     above, below = np.array(pairs).T
     merged = RatioMoments.of(above[:1], below[:1]) + RatioMoments.of(above[1:], below[1:])
     assert merged.comoment[0] == pytest.approx(RatioMoments.of(above, below).comoment[0], abs=1e-6)
-
-
-def test_counts_are_moments_of_zeros_and_ones() -> None:
-    moments = Counts.of(4, 1).moments()
-    raw = Moments.of([0.0, 0.0, 0.0, 1.0])
-    assert (moments.mean[0], moments.m2[0]) == (raw.mean[0], raw.m2[0])

@@ -17,6 +17,7 @@ from crossfade.statistics.means import welch
 from crossfade.statistics.noninferiority import judge_guardrails, noninferior_means, noninferior_proportions
 from crossfade.statistics.rates import RateDesign, RateEvidence, sequential_rates
 from crossfade.statistics.ratio import compare_ratios
+from crossfade.statistics.sequential_means import MeanDesign, planned_information, sequential_means
 
 NAN, INF = math.nan, math.inf
 M, C = Moments.from_variance([9, 9], 1.0, 1.0), Counts.of([9, 9], 1)
@@ -66,13 +67,13 @@ CASES: list[Refused] = [
     ("treatment", lambda: RateEvidence.of(C, C3, design=RateDesign.of())),
     ("alpha", lambda: sequential_rates(E, alpha=0.0)),
     ("treatment", lambda: stratified.StratifiedMeans.of(M, M3)),
-    ("v_opt", lambda: stratified.sequential_means(S, v_opt=0.0)),
-    ("alpha", lambda: stratified.sequential_means(S, v_opt=1.0, alpha=NAN)),
-    ("alpha", lambda: stratified.harm_log_e(S, v_opt=1.0, alpha=0.5)),
-    ("lower_is_better", lambda: stratified.harm_log_e(S, v_opt=1.0, lower_is_better=1)),
-    ("margin", lambda: stratified.noninferiority_log_e(S, margin=-0.1, v_opt=1.0)),
-    ("control", lambda: stratified.planned_information(Moments.of([1.0]), n_control=9, n_treatment=9)),
-    ("n_treatment", lambda: stratified.planned_information(M, n_control=9, n_treatment=0)),
+    ("v_opt", lambda: MeanDesign.of(0.0)),
+    ("alpha", lambda: MeanDesign.of(1.0, alpha=NAN)),
+    ("alpha", lambda: MeanDesign.of(1.0, alpha=0.5)),
+    ("lower_is_better", lambda: MeanDesign.of(1.0, lower_is_better=1)),
+    ("margin", lambda: MeanDesign.of(1.0, margin=-0.1)),
+    ("control", lambda: planned_information(Moments.of([1.0]), n_control=9, n_treatment=9)),
+    ("n_treatment", lambda: planned_information(M, n_control=9, n_treatment=0)),
     ("information", lambda: mixtures.two_sided_log_e(0.0, -1.0, rho=1.0)),
     ("score", lambda: mixtures.one_sided_log_e(NAN, 1.0, rho=1.0)),
     ("rho", lambda: mixtures.two_sided_bound(1.0, rho=INF, alpha=0.05)),
@@ -80,7 +81,7 @@ CASES: list[Refused] = [
     ("n_star", lambda: mixtures.mean_sequence(M, M, alpha=0.05, n_star=-1)),
     ("confidence", lambda: compare_ratios(R, R, confidence=2.0)),
     ("counted", lambda: sample_ratio.sample_ratio([1, -1], [1, 1])),
-    ("counted", lambda: sample_ratio.chi_square([1], [1])),
+    ("weights", lambda: sample_ratio.chi_square([1], [1])),
     ("weights", lambda: sample_ratio.sample_ratio([1, 1], [0, 0])),
     ("weights", lambda: sample_ratio.chi_square([1, 1], [1, NAN])),
     ("weights", lambda: sample_ratio.chi_square([1, 1], [1, 1, 1])),
@@ -141,6 +142,4 @@ def test_moments_of_any_size_warn_of_nothing(n_c: int, n_t: int, mean: float, fi
     assert (result.status[0] == "ok") <= (not np.isnan(result.p[0]))
     noninferior_means(control, treatment, margin=1.0)
     buckets = stratified.StratifiedMeans.of(control, treatment)
-    stratified.sequential_means(buckets, v_opt=1.0)
-    stratified.harm_log_e(buckets, v_opt=1.0)
-    stratified.noninferiority_log_e(buckets, margin=0.1, v_opt=1.0)
+    sequential_means(buckets, MeanDesign.of(1.0))

@@ -4,7 +4,8 @@ import pytest
 from crossfade.statistics.accumulators import RatioMoments
 from crossfade.statistics.evidence import peak, rejects
 from crossfade.statistics.ratio import compare_ratios, linearised
-from crossfade.statistics.stratified import StratifiedMeans, harm_log_e, sequential_means
+from crossfade.statistics.sequential_means import MeanDesign, sequential_means
+from crossfade.statistics.stratified import StratifiedMeans
 
 
 def users(seed: int, runs: int, n: int, *, rate: float = 0.05) -> RatioMoments:
@@ -36,7 +37,7 @@ def test_linearised_users_find_the_difference_of_ratios() -> None:
     control, treatment = users(5, 1, 20_000), users(6, 1, 20_000, rate=0.06)
     reference = compare_ratios(control, treatment).ratio_control
     arms = (linearised(arm, reference=reference) for arm in (control, treatment))
-    means = sequential_means(StratifiedMeans.of(*arms), v_opt=1000.0)
+    means = sequential_means(StratifiedMeans.of(*arms), MeanDesign.of(1000.0))
     told = compare_ratios(control, treatment).difference * control.denominator.mean
     assert means.difference == pytest.approx(told, rel=0.05)
 
@@ -47,5 +48,5 @@ def test_linearised_users_may_be_watched() -> None:
         arms = (linearised(users(100 + 2 * look + arm, runs, 60), reference=0.05) for arm in (0, 1))
         bucket = StratifiedMeans.of(*arms)
         folded = bucket if folded is None else folded + bucket
-        highest = peak(highest, harm_log_e(folded, v_opt=30 * 40 * 1.0))
+        highest = peak(highest, sequential_means(folded, MeanDesign.of(30 * 40 * 1.0)).log_e_harm)
     assert rejects(highest, alpha=0.05).mean() <= 0.05

@@ -8,7 +8,8 @@ from crossfade.statistics.accumulators import Counts, Moments
 from crossfade.statistics.means import welch
 from crossfade.statistics.rates import RateDesign, RateEvidence, sequential_rates
 from crossfade.statistics.sample_ratio import chi_square, sample_ratio
-from crossfade.statistics.stratified import StratifiedMeans, harm_log_e, noninferiority_log_e, sequential_means
+from crossfade.statistics.sequential_means import MeanDesign, sequential_means
+from crossfade.statistics.stratified import StratifiedMeans
 
 MEANS = StratifiedMeans.of(Moments.from_variance([500, 600], 1.0, 1.0), Moments.from_variance([500, 600], 1.0, 1.0))
 
@@ -34,12 +35,10 @@ def test_a_table_of_splits_gives_what_its_rows_give() -> None:
 
 def test_plans_and_margins_that_do_not_fit_the_metrics_are_refused_by_name() -> None:
     three = [1.0, 1.0, 1.0]
-    with pytest.raises(InvalidArgument, match="v_opt"):
-        sequential_means(MEANS, v_opt=three)
-    with pytest.raises(InvalidArgument, match="v_opt"):
-        harm_log_e(MEANS, v_opt=three)
     with pytest.raises(InvalidArgument, match="margin"):
-        noninferiority_log_e(MEANS, margin=three, v_opt=1.0)
+        MeanDesign.of([1.0, 1.0], margin=three)
+    with pytest.raises(InvalidArgument, match="design"):
+        sequential_means(MEANS, MeanDesign.of(three))
 
 
 def test_a_difference_of_more_errors_than_a_float_holds_is_no_warning() -> None:
