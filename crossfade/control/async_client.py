@@ -13,7 +13,7 @@ from crossfade.control.access import Access, delay_seconds, headers_of, may_be_r
 from crossfade.control.binding import sent_by_asyncio
 from crossfade.control.errors import ControlError
 from crossfade.control.requests import Request
-from crossfade.control.stream import OnError, Resumption, connected, is_final
+from crossfade.control.stream import OnError, Resumption, View, connected, is_final
 from crossfade.control.views import Dashboard
 
 T = TypeVar("T")
@@ -62,20 +62,23 @@ class AsyncClient:
             else:
                 return request.outcome(answer.status_code, answer.content)
 
-    async def updates(self, interval: float = 5.0, *, on_error: OnError | None = None) -> AsyncGenerator[Dashboard]:
+    async def updates(
+        self, interval: float = 5.0, *, migration: str | None = None, on_error: OnError | None = None
+    ) -> AsyncGenerator[Dashboard]:
         """The dashboard each `interval` seconds, for ever; lost connections are made again where they ended.
 
         Args:
-            interval: Seconds between two dashboards.
+            interval: Seconds between two dashboards, 1 to 5.
+            migration: The id of the migration that is watched; else the live one, else the newest.
             on_error: Told of each connection that failed.
 
         Raises:
             ControlError: A refusal that a new connection would meet again.
         """
-        resumption = Resumption()
+        view, resumption = View(interval, migration), Resumption()
         while True:
             try:
-                async with aclosing(connected(self._http, self._access, interval, resumption)) as dashboards:
+                async with aclosing(connected(self._http, self._access, view, resumption)) as dashboards:
                     async for dashboard in dashboards:
                         yield dashboard
             except ControlError as error:

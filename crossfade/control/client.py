@@ -13,7 +13,7 @@ from crossfade.control.access import Access, delay_seconds, headers_of, may_be_r
 from crossfade.control.async_client import AsyncClient
 from crossfade.control.binding import sent
 from crossfade.control.requests import Request
-from crossfade.control.stream import OnError
+from crossfade.control.stream import OnError, View
 from crossfade.control.subscription import Subscription
 from crossfade.control.views import Dashboard
 
@@ -67,7 +67,12 @@ class Client:
                 return request.outcome(answer.status_code, answer.content)
 
     def subscribe(
-        self, callback: Callable[[Dashboard], object], interval: float = 5.0, *, on_error: OnError | None = None
+        self,
+        callback: Callable[[Dashboard], object],
+        interval: float = 5.0,
+        *,
+        migration: str | None = None,
+        on_error: OnError | None = None,
     ) -> Callable[[], None]:
         """Call `callback` with the dashboard each `interval` seconds, from a thread of its own.
 
@@ -75,16 +80,17 @@ class Client:
 
         Args:
             callback: What is called; while it runs, nothing else is read.
-            interval: Seconds between two dashboards.
+            interval: Seconds between two dashboards, 1 to 5.
+            migration: The id of the migration that is watched; else the live one, else the newest.
             on_error: Told of each connection that failed, and of a refusal, which ends the subscription.
 
         Returns:
             The function that unsubscribes: once it has returned, no callback runs. It may be called from within the
             callback, and more than once.
         """
-        access = self._access
+        access, view = self._access, View(interval, migration)
         subscription = Subscription(
-            lambda: AsyncClient(access.url, access.token, timeout=access.timeout), callback, interval, on_error
+            lambda: AsyncClient(access.url, access.token, timeout=access.timeout), view, callback, on_error
         )
         self._subscriptions.add(subscription)
         subscription.start()

@@ -1,6 +1,5 @@
 """The stream of dashboards: what one connection says, and when to connect again."""
 
-import json
 import random
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
@@ -22,8 +21,22 @@ _LEAST_DELAY_SECONDS = 0.1
 _SILENCE_SECONDS = 30.0
 _STREAM = "dashboard/stream"
 _EVENT = "dashboard"
+_PROBLEM = "problem"
 _MOST_DOUBLINGS = 10
 _LEAST_DEFECT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is watched: a migration by its id, else the live or newest one, each `interval` seconds."""
+
+    interval: float = 5.0
+    migration: str | None = None
+
+    def query(self) -> dict[str, str]:
+        """The parameters of the request."""
+        migration = {} if self.migration is None else {"migrationId": self.migration}
+        return {"interval": f"{self.interval:g}", **migration}
 
 
 @dataclass(slots=True)
@@ -47,7 +60,7 @@ class Resumption:
 
 
 async def connected(
-    http: httpx.AsyncClient, access: Access, interval: float, resumption: Resumption
+    http: httpx.AsyncClient, access: Access, view: View, resumption: Resumption
 ) -> AsyncGenerator[Dashboard]:
     """The dashboards of one connection, until it ends.
 
@@ -57,11 +70,9 @@ async def connected(
     headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
     if resumption.last_event_id:
         headers["Last-Event-ID"] = resumption.last_event_id
-    limits = httpx.Timeout(access.timeout, read=_SILENCE_SECONDS + interval)
+    limits = httpx.Timeout(access.timeout, read=_SILENCE_SECONDS + view.interval)
     try:
-        async with http.stream(
-            "GET", _STREAM, params={"interval": f"{interval:g}"}, headers=headers, timeout=limits
-        ) as response:
+        async with http.stream("GET", _STREAM, params=view.query(), headers=headers, timeout=limits) as response:
             await _require_stream(response)
             async for dashboard in _read(response, resumption):
                 yield dashboard
@@ -91,13 +102,15 @@ async def _read(response: httpx.Response, resumption: Resumption) -> AsyncGenera
             raise UnexpectedAnswer(str(error)) from error
         resumption.note(parser)
         for event in events:
+            if event.type == _PROBLEM:
+                raise _problem(event)
             if event.type == _EVENT:
                 resumption.failures = 0
-                yield _dashboard(event)
+                yield decoded(Dashboard, parsed(event.data.encode()))
 
 
-def _dashboard(event: Event) -> Dashboard:
-    try:
-        return decoded(Dashboard, json.loads(event.data))
-    except (ValueError, RecursionError):
-        raise UnexpectedAnswer("an update is not JSON") from None
+def _problem(event: Event) -> ControlError:
+    """What the server says before it ends the stream of a token that is not valid any more."""
+    members = parsed(event.data.encode())
+    status = members.get("status") if isinstance(members, dict) else None
+    return refusal(status if isinstance(status, int) else 0, members)

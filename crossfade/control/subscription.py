@@ -8,7 +8,7 @@ from threading import Thread, current_thread
 
 from crossfade.control.async_client import AsyncClient
 from crossfade.control.errors import ControlError
-from crossfade.control.stream import OnError
+from crossfade.control.stream import OnError, View
 from crossfade.control.views import Dashboard
 
 log = logging.getLogger("crossfade.control")
@@ -23,13 +23,13 @@ class Subscription:
     def __init__(
         self,
         connect: Callable[[], AsyncClient],
+        view: View,
         callback: Callable[[Dashboard], object],
-        interval: float,
         on_error: OnError | None,
     ) -> None:
         self._connect = connect
         self._callback = callback
-        self._interval = interval
+        self._view = view
         self._on_error = on_error
         self._loop = asyncio.new_event_loop()
         self._ending = asyncio.Event()
@@ -49,7 +49,7 @@ class Subscription:
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             client = self._connect()
-            updates = client.updates(self._interval, on_error=self._failed)
+            updates = client.updates(self._view.interval, migration=self._view.migration, on_error=self._failed)
             try:
                 while (dashboard := runner.run(self._next(updates))) is not None:
                     self._tell(dashboard)

@@ -124,7 +124,7 @@ class SystemHealth(FromJson):
 class Progress(FromJson):
     """How far the migration is: its percentage, and how many components are where."""
 
-    percentage: float = 0.0
+    percentage: float | None = None
     components: int = 0
     completed: int = 0
     ramping: int = 0

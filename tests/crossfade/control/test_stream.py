@@ -80,6 +80,8 @@ async def test_other_events_and_heart_beats_are_no_dashboards(scripted: Scripted
     ("sent", "error"),
     [
         (DENIED, AccessDenied),
+        (stream('event: problem\ndata: {"title": "No valid token.", "status": 401}\n\n'), AccessDenied),
+        (stream("event: problem\ndata: {}\n\n"), UnexpectedAnswer),
         (answer(b"<html>", kind="text/html"), UnexpectedAnswer),
         (answer({"healthy": True}), UnexpectedAnswer),
         (stream("event: dashboard\ndata: {\n\n"), UnexpectedAnswer),
