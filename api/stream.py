@@ -3,8 +3,10 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
+import anyio
 import msgspec
 
 from api.database import AWAY
@@ -21,11 +23,13 @@ class Viewer:
     Attributes:
         interval: Seconds between two states.
         last: The id of the event that it has seen last.
+        ending: Set once the server ends; the stream then ends in good order, and is not cut off.
         admit: Looks at its token again, every `check_seconds`; raises Refused once that does not let it in.
     """
 
     interval: float
     last: str | None
+    ending: anyio.Event
     admit: Callable[[], Awaitable[object]]
     check_seconds: float = CHECK_SECONDS
 
@@ -50,7 +54,8 @@ async def events(hub: Hub, channel: Channel, viewer: Viewer) -> AsyncIterator[by
                 yield event.encoded
                 sent = event.id
             due = _next(max(clock(), due), viewer.interval)
-            await asyncio.sleep(due - clock())
+            if await _has_ended(viewer.ending, within=due - clock()):
+                return
             if due - checked >= viewer.check_seconds:
                 checked = due
                 if problem := await _refusal(viewer):
@@ -58,6 +63,13 @@ async def events(hub: Hub, channel: Channel, viewer: Viewer) -> AsyncIterator[by
                     return
     finally:
         channel.viewers -= 1
+
+
+async def _has_ended(ending: anyio.Event, *, within: float) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            await ending.wait()
+    return ending.is_set()
 
 
 async def _refusal(viewer: Viewer) -> Problem | None:

@@ -1,7 +1,10 @@
 """A migration to look at, what its clients report, and what the dashboard says of it."""
 
+import asyncio
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +18,8 @@ from store.migrations import Migration
 from tests.builders import completed_run, judge, served_run, started_migration
 
 DASHBOARD = "/api/migration/dashboard"
+STREAM = f"{DASHBOARD}/stream"
+PATIENCE = 60.0
 BUCKET = 10
 
 
@@ -78,3 +83,43 @@ def series(document: dict[str, Any], metric: str, variant: str = "candidate") ->
         if (each["metric"], each["variant"]) == (metric, variant)
     ]
     return {datetime.fromisoformat(at): value for at, value in points if value is not None}
+
+
+class Told:
+    """One server-sent event."""
+
+    def __init__(self, lines: list[str]) -> None:
+        fields = dict(line.split(": ", 1) for line in lines)
+        self.id = fields.get("id", "")
+        self.kind = fields["event"]
+        self.data: dict[str, Any] = json.loads(fields["data"])
+
+
+async def told(answer: httpx.Response) -> AsyncIterator[Told]:
+    """The events of a stream; comments are left out."""
+    lines: list[str] = []
+    async for line in answer.aiter_lines():
+        if line and not line.startswith(":"):
+            lines.append(line)
+        elif lines:
+            yield Told(lines)
+            lines = []
+
+
+@asynccontextmanager
+async def viewing(address: str, token: str, **query: Any) -> AsyncIterator[AsyncIterator[Told]]:
+    headers = {"Authorization": f"Bearer {token}"} | (
+        {"Last-Event-ID": query.pop("header")} if "header" in query else {}
+    )
+    async with (
+        asyncio.timeout(PATIENCE),
+        httpx.AsyncClient(base_url=address, timeout=PATIENCE) as client,
+        client.stream("GET", STREAM, params=query, headers=headers) as answer,
+    ):
+        assert answer.status_code == 200
+        yield told(answer)
+
+
+async def first(stream: AsyncIterator[Told], number: int = 1) -> list[Told]:
+    """So many events from now on."""
+    return [await anext(stream) for _ in range(number)]

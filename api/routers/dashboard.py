@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
+import anyio
 from fastapi import Depends, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
@@ -19,6 +20,7 @@ from store import components, flags
 router = resource("dashboard")
 
 HEARTBEAT_SECONDS = 15
+GRACE_SECONDS = 2  # less than the server has in all, see api/__main__.py
 _SCHEMA: dict[str, Any] = {"type": "object"}
 ComponentQuery = Annotated[
     str | None,
@@ -102,16 +104,20 @@ async def stream_dashboard(
     """
     await the.hub.latest(view)
     token = bearer(request.headers.get("authorization", ""))
-    viewer = Viewer(interval=interval, last=last_event_id or last, admit=lambda: _admit(token, the, by))
+    viewer = Viewer(
+        interval=interval, last=last_event_id or last, ending=anyio.Event(), admit=lambda: admit(token, the, by)
+    )
     return EventSourceResponse(
         events(the.hub, the.hub.channel(view), viewer),
         ping=HEARTBEAT_SECONDS,
+        shutdown_event=viewer.ending,
+        shutdown_grace_period=GRACE_SECONDS,
         # no-transform: what is compressed on the way is held back until it fills a block.
         headers={"Cache-Control": "no-store, no-transform"},
     )
 
 
-async def _admit(token: str, the: Services, by: Caller) -> None:
+async def admit(token: str, the: Services, by: Caller) -> None:
     """Let in whose token is still valid for what it sees.
 
     Raises:

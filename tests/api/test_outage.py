@@ -13,10 +13,12 @@ import pytest
 from fastapi import FastAPI
 
 from api.settings import Settings
+from crossfade.system_health import DATABASE_AWAY
 from local.home import remove
 from local.postgres import Postgres, serve
-from tests.api.conftest import ADMIN, NO_TEMPORAL, SDK, calling, running
+from tests.api.conftest import ADMIN, NO_TEMPORAL, SDK, calling, listening, running
 from tests.conftest import _migrate
+from tests.dashboards import DASHBOARD, viewing
 
 HEALTH = "/api/migration/health"
 FLAG = "/api/migration/feature-flags/search"
@@ -141,6 +143,34 @@ async def test_a_frozen_postgres_ends_in_503_and_renews_nobody(server: Server) -
 
     assert stuck.status_code == 503
     assert not health["dependencies"]["flags"]["healthy"]
+
+
+async def test_a_dashboard_that_is_looked_at_says_so_and_goes_on_afterwards(server: Server) -> None:
+    url = server.start()
+    _migrate(url)
+    async with (
+        an_api(url) as app,
+        calling(app, ADMIN) as admin,
+        listening(app) as address,
+        viewing(address, ADMIN, interval=1) as stream,
+    ):
+        good = before = await anext(stream)
+        server.kill()
+        async for during in stream:
+            if during.data["systemHealth"]["cause"] == DATABASE_AWAY:
+                break
+            good = during
+        once = await admin.get(DASHBOARD)
+        server.start()
+        async for after in stream:
+            if after.data["systemHealth"] == before.data["systemHealth"]:
+                break
+
+    assert before.data["systemHealth"]["status"] == "degraded"
+    assert during.data == {**good.data, "systemHealth": during.data["systemHealth"]}
+    assert during.data["systemHealth"]["status"] == "failing"
+    assert once.status_code == 503
+    assert after.data["generatedAt"] > good.data["generatedAt"]
 
 
 async def test_an_api_that_starts_before_postgres_serves_once_it_is_there(server: Server) -> None:
