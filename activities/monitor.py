@@ -79,7 +79,7 @@ class MonitorActivities:
         for each in judged:
             await self._take_back(each, judged, now)
         async with self.engine.begin() as connection:
-            await _record(connection, judged)
+            await _record(connection, judged, now)
             await _alert(connection, environment, live, judged, now)
             await store.monitors.tick(connection, environment)
 
@@ -177,19 +177,19 @@ def _is_to_blame(judged: Judged, others: Sequence[Judged], now: datetime) -> boo
     return alarms.latest_raise(published, now=now, window=threshold.window) == str(judged.run.id)
 
 
-async def _record(connection: AsyncConnection, judged: Sequence[Judged]) -> None:
+async def _record(connection: AsyncConnection, judged: Sequence[Judged], now: datetime) -> None:
     await store.runs.record_readings(connection, {each.run.id: readings.to_json(each.reading) for each in judged})
     changed = [each for each in judged if each.last is None or _news(each.last) != _news(each.reading)]
-    await store.outbox.replace_all(connection, [_observed(each) for each in changed])
+    await store.outbox.replace_all(connection, [_observed(each, now) for each in changed])
 
 
-def _observed(judged: Judged) -> Order:
+def _observed(judged: Judged, now: datetime) -> Order:
     return Order(
         environment=judged.run.environment,
         workflow_id=judged.run.workflow_id,
         kind="signal",
         name="observe",
-        payload={**_news(judged.reading), "samples": judged.reading.samples},
+        payload={**_news(judged.reading), "samples": judged.reading.samples, "at": now.timestamp()},
     )
 
 

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from temporalio import activity
 
-import store.clients
 import store.components
 import store.rollbacks
 import store.runs
+from activities.confirmations import LOOK, Confirmations
 from activities.pulse import pulse
 from activities.refusals import final
 from crossfade.plan.resolved import ComponentPlan
@@ -19,7 +19,6 @@ from crossfade.states import ComponentStatus, RunState
 from store.engine import AsyncEngine
 
 ACTOR: Final = "crossfade"
-LOOK: Final = 0.1  # seconds between looks at the clients' confirmations
 VALIDITY: Final = 5.0  # seconds after which a client that has not asked again serves legacy by itself
 
 
@@ -118,6 +117,7 @@ class RolloutActivities:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
+        self.confirmations = Confirmations(engine)
 
     @activity.defn(name="rollout.begin")
     @final
@@ -219,11 +219,7 @@ class RolloutActivities:
         deadline = loop.time() + VALIDITY
         async with pulse():
             while loop.time() < deadline:
-                async with self.engine.begin() as connection:
-                    behind = await store.clients.behind(
-                        connection, environment=order.environment, revision=order.revision
-                    )
-                if not behind:
+                if not await self.confirmations.is_behind(order.environment, order.revision):
                     return
                 await asyncio.sleep(LOOK)
 

@@ -95,11 +95,12 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """The monitor's judgement of a run, sent when it changes."""
+    """The monitor's judgement of a run, sent when it changes; `at` orders two of them (epoch seconds)."""
 
     run_id: str
     step: int
     verdict: Verdict
+    at: float = 0.0
     samples: int = 0
     enough: bool = False
     no_data: bool = False

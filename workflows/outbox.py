@@ -10,7 +10,8 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 
-from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
+from temporalio.api.common.v1 import Payloads, WorkflowExecution
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest, SignalWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -105,8 +106,17 @@ async def _deliver(client: Client, message: Message, task_queue: str) -> str | N
 
 
 async def _signal(client: Client, message: Message) -> None:
+    """Signal under the message's own request id: of a delivery that timed out and is repeated, Temporal takes one."""
+    request = SignalWorkflowExecutionRequest(
+        namespace=client.namespace,
+        workflow_execution=WorkflowExecution(workflow_id=message.workflow_id),
+        signal_name=message.name,
+        input=Payloads(payloads=await client.data_converter.encode([message.payload])),
+        identity=client.identity,
+        request_id=message.request_id,
+    )
     try:
-        await client.get_workflow_handle(message.workflow_id).signal(message.name, message.payload)
+        await client.workflow_service.signal_workflow_execution(request)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise

@@ -123,9 +123,10 @@ class RolloutOrders:
 
     @workflow.signal
     def observe(self, news: Observed) -> None:
-        """Take the monitor's judgement."""
-        self.version += 1
-        self.state.observed = news
+        """Take the monitor's judgement, unless a newer one has overtaken it."""
+        if self.state.observed is None or news.at >= self.state.observed.at:
+            self.version += 1
+            self.state.observed = news
 
     @workflow.update
     async def set_percentage(self, order: SetPercentage) -> str:

@@ -79,6 +79,7 @@ async def test_a_healthy_run_passes_and_its_rollout_is_told_once(
     assert (found["verdict"], found["samples"], found["enough"], found["no_data"]) == ("pass", 200, True, False)
     (told,) = await messages(engine, "observe")
     assert told.workflow_id == "rollout/test/search"
+    assert told.payload.pop("at") > run.started_at.timestamp()
     assert told.payload == {
         "run_id": str(run.id),
         "step": 1,
