@@ -26,7 +26,7 @@ from workflows.way_back import WayBack
 
 T = TypeVar("T")
 RECHECK = timedelta(seconds=1)  # how soon a refused advance is tried again; twice as late each time
-SLOWEST_RECHECK = timedelta(seconds=30)
+SLOWEST_RECHECK = timedelta(seconds=10)
 
 
 class Interrupted(Exception):

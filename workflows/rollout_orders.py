@@ -98,7 +98,7 @@ class RolloutOrders:
     async def hold(self, order: Hold) -> None:
         """Stay here, or at a lower percentage, until resumed."""
         self.state.held = True
-        self._remember(_sentence("told to hold", order))
+        self._remember(_sentence(_hold_words(order), order))
         try:
             await self._hold_at(order)
         except ActivityError as error:
@@ -110,7 +110,7 @@ class RolloutOrders:
     async def hold_and_tell(self, order: Hold) -> str:
         """Do the same and answer once Postgres holds there."""
         self.state.held = True
-        self._remember(_sentence("told to hold", order))
+        self._remember(_sentence(_hold_words(order), order))
         await self._hold_at(order)
         self._refuse_when_ending()
         return f"held at {self.state.percentage} % until resumed"
@@ -268,6 +268,10 @@ class RolloutOrders:
         self.version += 1
         self.state.history.append(f"{workflow.now():%Y-%m-%d %H:%M:%S} {event}")
         del self.state.history[:-HISTORY_KEPT]
+
+
+def _hold_words(order: Hold) -> str:
+    return "told to hold" if order.percentage is None else f"told to hold at {order.percentage} %"
 
 
 def _sentence(

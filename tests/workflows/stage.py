@@ -13,13 +13,14 @@ from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
 
 import store.components
 import store.flags
 import store.inter_phase
 import store.metrics
 import store.migrations
+import store.outbox
 import store.phases
 import store.rollbacks
 import store.runs
@@ -129,11 +130,15 @@ class Stage:
         self.environment = environment
         self.traffic = Traffic(company.engine, environment)
 
-    async def start(self, *phases: PhasePlan, policy: Policy | None = None, name: str = "test") -> UUID:
-        """Start a migration as the API does."""
+    async def start(
+        self, *phases: PhasePlan, policy: Policy | None = None, name: str = "test", is_started: bool = True
+    ) -> UUID:
+        """Start a migration as the API does; one that is not started has its rows but no workflow."""
         plan = Plan(name=name, environment=self.environment, phases=phases, policy=policy or Policy())
         async with self.engine.begin() as connection:
             migration = await store.migrations.create(connection, plan=plan, text="test", actor="ann")
+            if not is_started:
+                await store.outbox.withdraw(connection, workflow_ids=[migration.workflow_id], name="Migration")
         return migration.id
 
     async def start_one(self, component: ComponentPlan) -> UUID:
@@ -152,6 +157,13 @@ class Stage:
                     connection, environment=self.environment, migration_id=migration.id, actor="ann", reason=reason
                 )
 
+    async def stop_one(self, migration: UUID) -> None:
+        """Stop one migration, also one that has just ended."""
+        async with self.engine.begin() as connection:
+            await store.stops.stop(
+                connection, environment=self.environment, migration_id=migration, actor="ann", reason="fire"
+            )
+
     async def lower(self, component: str, percentage: int) -> None:
         """Lower a live run as the API does."""
         async with self.engine.begin() as connection:
@@ -164,14 +176,14 @@ class Stage:
                 reason="careful",
             )
 
-    async def begin_rollback(self, component: str) -> None:
-        """Roll back as the API does."""
+    async def begin_rollback(self, component: str, trigger: RollbackTrigger = RollbackTrigger.MANUAL) -> Rollback:
+        """Roll back as the API or, by a threshold, as the monitor does."""
         async with self.engine.begin() as connection:
-            await store.rollbacks.begin(
+            return await store.rollbacks.begin(
                 connection,
                 environment=self.environment,
                 component=component,
-                trigger=RollbackTrigger.MANUAL,
+                trigger=trigger,
                 actor="ann",
                 reason="enough",
                 evidence={},
@@ -298,6 +310,22 @@ class Stage:
                 return value
             assert time.monotonic() < deadline, f"never: {what}; last seen: {value}"
             await asyncio.sleep(0.05)
+
+    async def until_history(self, component: str, words: str) -> None:
+        """Wait until a rollout says that something has happened."""
+        await self.until(
+            f"{component}: {words}",
+            lambda: self.rollout(component).query(Rollout.history),
+            lambda seen: any(words in event for event in seen),
+        )
+
+    async def until_ended(self, migration: str) -> None:
+        """Wait until the workflow of a migration has ended, and with it its phases and rollouts."""
+
+        async def status() -> WorkflowExecutionStatus | None:
+            return (await self.migration(migration).describe()).status
+
+        await self.until(f"{migration} ended", status, lambda seen: seen is not WorkflowExecutionStatus.RUNNING)
 
     async def until_update(self, handle: WorkflowHandle[Phase, object], update: object, order: object) -> str:
         """Repeat an order to a phase until it has heard the news that the order needs."""
