@@ -13,10 +13,12 @@ from crossfade.control.views import (
     Dashboard,
     Flag,
     Health,
+    Held,
     Migration,
     Phase,
     Receipt,
     Rehearsal,
+    Retirement,
     Rollback,
     Started,
     Stop,
@@ -131,9 +133,9 @@ def resume(
     return _of_one_of_three("resume", component, phase, migration, reason)
 
 
-def hold(component: str, reason: str = NO_REASON) -> Request[Receipt]:
-    """Hold a component at its present percentage until it is resumed."""
-    return _order(_path("components", component), "hold", {"reason": reason})
+def hold(component: str, reason: str = NO_REASON) -> Request[Held]:
+    """Hold a component at its present percentage until it is resumed; it needs neither Temporal nor a worker."""
+    return Request("POST", f"{_path('components', component)}/hold", _as(Held), {"reason": reason})
 
 
 def approve(component: str, *, step: int | None = None, reason: str = "") -> Request[Receipt]:
@@ -162,9 +164,12 @@ def skip(component: str, reason: str) -> Request[Receipt]:
     return _order(_path("components", component), "skip", {"reason": reason})
 
 
-def retire(component: str, reason: str) -> Request[Receipt]:
-    """Say that the legacy code of a complete component is gone: no rollback and no stop takes it back any more."""
-    return _order(_path("components", component), "retire", {"reason": reason})
+def retire(component: str, reason: str) -> Request[Retirement]:
+    """Say that the legacy code of a complete component is gone: no rollback and no stop takes it back any more.
+
+    It cannot be undone.
+    """
+    return Request("POST", f"{_path('components', component)}/retire", _as(Retirement), {"reason": reason})
 
 
 def roll_back(

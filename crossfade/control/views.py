@@ -232,6 +232,22 @@ class Stop(FromJson):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held(FromJson):
+    """A component stays at this percentage until it is resumed."""
+
+    component: str
+    percentage: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retirement(FromJson):
+    """A component's legacy code is gone since then."""
+
+    component: str
+    retired_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt(FromJson):
     """An order was taken. `answer` is its workflow's; without one it is on its way and certain to arrive."""
 

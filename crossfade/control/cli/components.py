@@ -30,7 +30,7 @@ def _of_three(function: F) -> F:
     return click.argument("component", required=False)(function)
 
 
-@click.command()
+@click.command(short_help="Stop advancing: a component, a phase, or all of it.")
 @_of_three
 @because
 @asks
@@ -42,7 +42,7 @@ def pause(session: Session, component: str | None, phase: str | None, migration:
     _tell(session, session.client.pause, component, phase, migration, reason)
 
 
-@click.command()
+@click.command(short_help="Go on after a pause or a hold.")
 @_of_three
 @because
 @asks
@@ -51,13 +51,14 @@ def resume(session: Session, component: str | None, phase: str | None, migration
     _tell(session, session.client.resume, component, phase, migration, reason)
 
 
-@click.command()
+@click.command(short_help="Hold a component at its percentage.")
 @click.argument("component")
 @because
 @asks
 def hold(session: Session, component: str, reason: str) -> None:
     """Hold a component at its percentage until it is resumed."""
-    session.taken(session.client.hold(component, reason), component)
+    held = session.client.hold(component, reason)
+    session.say(f"{component}: held at {held.percentage:g} % until `crossfade resume {component}`", held.raw)
 
 
 @click.command()
@@ -79,7 +80,7 @@ def promote(session: Session, component: str, reason: str) -> None:
     session.taken(session.client.promote(component, reason), component)
 
 
-@click.command("set")
+@click.command("set", short_help="Set the percentage by hand.")
 @click.argument("component")
 @click.argument("percentage", type=click.FloatRange(0, 100))
 @because
@@ -91,7 +92,7 @@ def set_percentage(session: Session, component: str, percentage: float, reason: 
     session.say(f"{component}: candidate serves {flag.served_percentage:g} %{held}", flag.raw)
 
 
-@click.command()
+@click.command(short_help="Begin anew after a rollback.")
 @click.argument("component")
 @because
 @asks
@@ -100,7 +101,7 @@ def retry(session: Session, component: str, reason: str) -> None:
     session.taken(session.client.retry(component, reason), component)
 
 
-@click.command()
+@click.command(short_help="Leave a component on legacy.")
 @click.argument("component")
 @with_reason
 @asks
@@ -109,16 +110,17 @@ def skip(session: Session, component: str, reason: str) -> None:
     session.taken(session.client.skip(component, reason), component)
 
 
-@click.command()
+@click.command(short_help="Say that legacy's code is gone.")
 @click.argument("component")
 @with_reason
 @asks
 def retire(session: Session, component: str, reason: str) -> None:
-    """Say that a complete component's legacy code is gone: nothing takes it back any more."""
-    session.taken(session.client.retire(component, reason), component)
+    """Say that a complete component's legacy code is gone: nothing takes it back any more. It cannot be undone."""
+    retirement = session.client.retire(component, reason)
+    session.say(f"{component}: retired since {retirement.retired_at:%Y-%m-%d %H:%M:%S %Z}", retirement.raw)
 
 
-@click.command()
+@click.command(short_help="Legacy for everybody, at once.")
 @click.argument("component")
 @click.option("--restore", type=click.Choice(["previous"]), help="Bring the former percentage back afterwards.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")

@@ -14,7 +14,7 @@ from crossfade.control.errors import ControlError
 INTERVAL_SECONDS = 2.0
 
 
-@click.command()
+@click.command(short_help="Start a migration from a plan.")
 @click.argument("plan", required=False, type=click.Path(path_type=Path))
 @click.option("--shipped", metavar="NAME", help="A plan that ships with the server, instead of a file.")
 @click.option("--follow", "is_followed", is_flag=True, help="Watch it until it has ended; 3 unless it completed.")
@@ -37,7 +37,7 @@ def start(session: Session, plan: Path | None, shipped: str | None, *, is_follow
     return follow(session, migration=started.id, interval=INTERVAL_SECONDS)
 
 
-@click.command()
+@click.command(short_help="Roll back what is live and end.")
 @click.option("--migration", metavar="ID", help="Else the live one.")
 @with_reason
 @asks
@@ -47,7 +47,7 @@ def abort(session: Session, migration: str | None, reason: str) -> None:
     session.taken(session.client.abort(found.id, reason), f"migration {found.name} #{found.number}")
 
 
-@click.command()
+@click.command(short_help="Emergency stop: everything to legacy.")
 @click.option("--migration", metavar="ID", help="Only this migration's flags; else everything in the environment.")
 @click.option("--yes", is_flag=True, help="Do not ask; stop at once.")
 @with_reason

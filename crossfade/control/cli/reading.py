@@ -10,7 +10,7 @@ from crossfade.control.cli.session import Session, asks
 from crossfade.control.views import Flag
 
 
-@click.command()
+@click.command(short_help="List the flags, or one.")
 @click.argument("name", required=False)
 @asks
 def flags(session: Session, name: str | None) -> None:
@@ -22,7 +22,7 @@ def flags(session: Session, name: str | None) -> None:
     _show(found, console())
 
 
-@click.command()
+@click.command(short_help="Say whether everything works.")
 @asks
 def health(session: Session) -> int:
     """Say whether everything works; 3 when it does not."""

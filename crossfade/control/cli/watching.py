@@ -13,7 +13,7 @@ from crossfade.control.views import Dashboard
 _FAILING = "failing"
 
 
-@click.command()
+@click.command(short_help="Show where the migration stands, live.")
 @click.option("--once", is_flag=True, help="Show it once and end.")
 @click.option(
     "--interval", type=click.FloatRange(1, 5), default=2.0, show_default=True, help="Seconds between updates."

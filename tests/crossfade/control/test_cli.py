@@ -201,6 +201,23 @@ def test_in_a_pipe_the_live_state_is_lines_without_colours_and_ends_with_the_mig
     assert "\x1b" not in first + rest
 
 
+def test_a_followed_start_is_3_when_the_migration_does_not_complete(
+    api: Api, crossfade: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "plan.yaml"
+    file.write_text(plan(api, "followed"))
+    following = process("start", str(file), "--follow", "--json", CROSSFADE_URL=api.url, CROSSFADE_TOKEN=ADMIN)
+    assert following.stdout is not None
+    started, first = (json.loads(following.stdout.readline()) for _ in range(2))
+
+    crossfade("stop", "--yes", "--reason", "drill")
+    rest, err = following.communicate(timeout=30)
+
+    assert (following.returncode, err) == (3, "")
+    assert first["migration"]["id"] == started["id"]
+    assert json.loads(rest.splitlines()[-1])["migration"]["status"] == "failed"
+
+
 def test_each_update_is_one_json_object(api: Api, crossfade: Command) -> None:
     api.change(lambda connection: started_migration(connection, ("j",), name="json", environment=api.environment))
     watching = process("status", "--json", "--interval", "1", CROSSFADE_URL=api.url, CROSSFADE_TOKEN=ADMIN)
