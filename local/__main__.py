@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     for port in ("api", "app", "temporal-page"):
         start.add_argument(f"--{port}-port", type=int, default=0, help="instead of any free one")
     start.set_defaults(run=_up)
-    show = commands.add_parser("demo", help="start everything and migrate five components under live traffic")
+    show = commands.add_parser("demo", help="start everything and migrate fifteen components under live traffic")
     show.add_argument("--exit", action="store_true", help="end after the summary: 0 completed, 3 the expected rollback")
     show.add_argument("--fault", type=_fault, metavar=f"COMPONENT:{'|'.join(KINDS)}", help="break a candidate at 50 %%")
     show.set_defaults(run=_demo)

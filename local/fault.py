@@ -1,18 +1,28 @@
 """A fault of the demonstration: which candidate breaks, and the rollback that must follow."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from crossfade.states import ComponentStatus, RollbackTrigger
+from local.errors import Refused
 from local.view import ComponentView, RollbackView
 
-KINDS = ("errors", "wrong")
 AT_PERCENTAGE = 50
+WRONG = "wrong"
+# The metric of the guardrail that must find each; what is wrong is found by the comparison of the answers.
+METRICS = {
+    "errors": "errorRate",
+    "slow": "responseTime.p95",
+    "memory": "memoryUsage",
+    "drops": "connectionDropRate",
+}
+KINDS = (*METRICS, WRONG)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`COMPONENT:errors` fails calls, `COMPONENT:wrong` alters answers."""
+    """`COMPONENT:KIND`: calls fail, are slow, leak memory, connections break, or answers are altered."""
 
     component: str
     kind: str
@@ -25,6 +35,12 @@ class Fault:
             raise ValueError(text)
         return cls(component, kind)
 
+    def ensure_supported(self, supported: Mapping[str, Collection[str]]) -> None:
+        """Refused unless the application has this component and it can break like this."""
+        able = supported.get(self.component, ())
+        if self.kind not in able:
+            raise Refused(f"{self.component} can have the faults {', '.join(able) or 'none'}, not {self.kind}")
+
     def is_due(self, component: ComponentView) -> bool:
         """Whether this component is in its hold at 50 %, long enough for the fault to be judged."""
         return component.name == self.component and component.percentage == AT_PERCENTAGE
@@ -36,9 +52,10 @@ class Fault:
         return component.percentage >= AT_PERCENTAGE or component.status is ComponentStatus.COMPLETED
 
     def explains(self, rollback: RollbackView) -> bool:
-        """Whether this fault is the reason of the rollback: the error guardrail, or the comparison."""
+        """Whether this fault is the reason of the rollback: the guardrail of its metric, or the comparison."""
         if rollback.component != self.component:
             return False
-        if self.kind == "wrong":
+        if self.kind == WRONG:
             return rollback.trigger is RollbackTrigger.VALIDATION
-        return rollback.trigger is RollbackTrigger.THRESHOLD and rollback.evidence.get("metric") == "errorRate"
+        metric = METRICS[self.kind]
+        return rollback.trigger is RollbackTrigger.THRESHOLD and rollback.evidence.get("metric") == metric

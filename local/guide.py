@@ -43,9 +43,17 @@ class Guide:
     approved: set[tuple[str | None, str]] = field(default_factory=set)
 
     def mend(self) -> None:
-        """Switch every fault off, whatever an earlier demonstration has left."""
-        for component in self.app.get("/faults").raise_for_status().json()["faults"]:
-            self._switch(component, None)
+        """Switch every fault off, whatever an earlier demonstration has left.
+
+        Raises:
+            Refused: the component cannot have the fault that this demonstration is to show.
+        """
+        told = self.app.get("/faults").raise_for_status().json()
+        if self.fault:
+            self.fault.ensure_supported(told["supported"])
+        for component, fault in told["faults"].items():
+            if fault:
+                self._switch(component, None)
 
     def begin(self) -> MigrationView:
         """The unfinished migration, or a new one whose flags are at 0 %."""

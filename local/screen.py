@@ -150,7 +150,7 @@ def _phase_line(phase: PhaseView) -> str:
 
 
 def _component_line(component: ComponentView) -> str:
-    parts = [f"{component.phase:<10} {component.name:<24} {component.status:<12} {component.percentage:>3} %"]
+    parts = [f"{component.phase:<10} {component.name:<30} {component.status:<12} {component.percentage:>3} %"]
     if component.run_id:
         legacy, candidate = component.sides[Variant.LEGACY], component.sides[Variant.CANDIDATE]
         parts.append(f"requests {legacy.requests} legacy, {candidate.requests} candidate")

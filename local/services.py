@@ -12,7 +12,8 @@ from local.tokens import Tokens
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = "production"
-REQUESTS_PER_SECOND = 100
+REQUESTS_PER_SECOND = 160
+_PHASES = ("utilities", "search", "errors", "repository", "websocket")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def services(
         "CROSSFADE_ADMIN_TOKEN": tokens.admin,
         "CROSSFADE_SDK_TOKEN": tokens.sdk,
         "CROSSFADE_PLANS": str(ROOT / "plans"),
-        "CROSSFADE_TARGETS": json.dumps({"app-selfcheck": f"{app}/selfcheck"}),
+        "CROSSFADE_TARGETS": json.dumps(_targets(app)),
     }
     client = {**shared, "CROSSFADE_URL": api, "CROSSFADE_TOKEN": tokens.sdk}
     traffic = ("-m", "examples.airports.traffic", "--app", app, "--port", str(ports.traffic))
@@ -75,6 +76,12 @@ def migrate(database: str) -> tuple[list[str], dict[str, str]]:
 def url(port: int) -> str:
     """The web address of a port of this machine."""
     return f"http://127.0.0.1:{port}"
+
+
+def _targets(app: str) -> dict[str, str]:
+    """What the gates of the plans ask, by the names that plans use."""
+    crosschecks = {f"app-crosscheck-{phase}": f"{app}/crosscheck/{phase}" for phase in _PHASES}
+    return {"app-selfcheck": f"{app}/selfcheck", **crosschecks}
 
 
 def _python(

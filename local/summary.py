@@ -57,7 +57,7 @@ def _figures(component: ComponentView) -> str:
     rate = "-" if candidate.error_rate is None else f"{candidate.error_rate:.2%}"
     p95 = "-" if candidate.p95_ms is None else f"{candidate.p95_ms:.1f} ms"
     requests = f"{legacy.requests:>6} legacy  {candidate.requests:>6} candidate"
-    return f"{component.name:<24} {component.percentage:>3} %  {requests}  candidate p95 {p95}, errors {rate}"
+    return f"{component.name:<30} {component.percentage:>3} %  {requests}  candidate p95 {p95}, errors {rate}"
 
 
 def _figure(value: object) -> str:

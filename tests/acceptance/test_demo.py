@@ -33,10 +33,10 @@ def folder() -> Iterator[Path]:
         yield folder
 
 
-def test_the_demo_migrates_five_components_and_agrees_with_its_traffic(folder: Path) -> None:
+def test_the_demo_migrates_fifteen_components_and_agrees_with_its_traffic(folder: Path) -> None:
     show = Show(folder, "--exit")
     assert show.ended() == 0, show.text
-    assert "components at 100 %  5 of 5" in show.text
+    assert "components at 100 %  15 of 15" in show.text
     assert "phases completed     5 of 5" in show.text
     assert "rollbacks            0" in show.text
     assert re.search(r"agree on [1-9]\d* requests", show.text)
@@ -44,11 +44,16 @@ def test_the_demo_migrates_five_components_and_agrees_with_its_traffic(folder: P
 
 
 def test_faults_are_taken_back_and_what_they_leave_is_cleared_away(folder: Path) -> None:
-    errors = Show(folder, "--exit", "--fault", "utilities-query-builder:errors")
-    assert errors.ended() == 3, errors.text
-    assert "its flag serves 0 %" in errors.text
-    assert "metric errorRate" in errors.text
-    assert "phase    utilities: paused" in errors.text
+    refused = Show(folder, "--exit", "--fault", "utilities-query-builder:drops")
+    assert refused.ended() == 1, refused.text
+    assert "utilities-query-builder can have the faults errors, wrong, slow, memory, not drops" in refused.text
+    assert "migration demo #1" not in refused.text
+
+    memory = Show(folder, "--exit", "--fault", "utilities-ml-service:memory")
+    assert memory.ended() == 3, memory.text
+    assert "its flag serves 0 %" in memory.text
+    assert "metric memoryUsage" in memory.text
+    assert "phase    utilities: paused" in memory.text
 
     wrong = Show(folder, "--exit", "--fault", "utilities-query-builder:wrong")
     assert wrong.ended() == 3, wrong.text

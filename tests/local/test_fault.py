@@ -1,7 +1,8 @@
 import pytest
 
 from crossfade.states import ComponentStatus, RollbackTrigger
-from local.fault import Fault
+from local.errors import Refused
+from local.fault import METRICS, Fault
 from tests.local.views import component, rollback
 
 ERRORS = Fault("search", "errors")
@@ -12,7 +13,7 @@ def test_a_fault_is_written_as_component_and_kind() -> None:
     assert Fault.parse("search:wrong") == WRONG
 
 
-@pytest.mark.parametrize("text", ["search", "search:slow", ":errors"])
+@pytest.mark.parametrize("text", ["search", "search:fire", ":errors"])
 def test_another_form_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=text):
         Fault.parse(text)
@@ -32,11 +33,25 @@ def test_a_fault_is_past_when_the_component_was_at_50_percent_before() -> None:
     assert ERRORS.is_past(component(status=ComponentStatus.COMPLETED, percentage=0))
 
 
-def test_errors_explain_a_rollback_by_the_error_guardrail_only() -> None:
-    assert ERRORS.explains(rollback())
-    assert not ERRORS.explains(rollback(evidence={"metric": "responseTime.p95"}))
-    assert not ERRORS.explains(rollback(trigger=RollbackTrigger.VALIDATION))
-    assert not ERRORS.explains(rollback("other"))
+def test_a_fault_explains_a_rollback_by_the_guardrail_of_its_metric_only() -> None:
+    for kind, metric in METRICS.items():
+        fault = Fault("search", kind)
+        for other in METRICS.values():
+            assert fault.explains(rollback(evidence={"metric": other})) is (metric == other)
+        assert not fault.explains(rollback(trigger=RollbackTrigger.VALIDATION, evidence={"metric": metric}))
+        assert not fault.explains(rollback("other", evidence={"metric": metric}))
+        assert not fault.explains(rollback(evidence={}))
+
+
+def test_a_fault_that_the_component_cannot_have_is_refused() -> None:
+    supported = {"search": ["errors", "wrong"], "other": ["drops"]}
+    for fault in (ERRORS, WRONG):
+        fault.ensure_supported(supported)
+    for kind in ("drops", "slow"):
+        with pytest.raises(Refused, match=f"search can have the faults errors, wrong, not {kind}"):
+            Fault("search", kind).ensure_supported(supported)
+    with pytest.raises(Refused, match="none"):
+        Fault("no-such", "errors").ensure_supported(supported)
 
 
 def test_wrong_answers_explain_a_rollback_by_the_comparison_only() -> None:
