@@ -27,7 +27,7 @@ from examples.airports.directory import Airport, Directory
 from examples.airports.text import fold, words
 
 SCHEMA = "airports"
-_COLUMNS_VERSION = 2
+_COLUMNS_VERSION = 3
 _LOAD_LOCK = 0x41697270  # "Airp": two starting applications must not both load
 
 metadata = MetaData(schema=SCHEMA)
@@ -54,6 +54,7 @@ airports = Table(
     Column("document", TSVECTOR, Computed("array_to_tsvector(string_to_array(words, ' '))", persisted=True)),
     Index("ix_airports_iata", "iata"),
     Index("ix_airports_country_icao", "country", "icao"),
+    Index("ix_airports_country_elevation_icao", "country", "elevation_ft", "icao"),
     Index("ix_airports_name_key", "name_key", postgresql_ops={"name_key": "text_pattern_ops"}),
     Index("ix_airports_city_key", "city_key"),
     Index("ix_airports_cell", "cell"),

@@ -3,12 +3,12 @@
 import re
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ARRAY, Select, Text, any_, bindparam, select
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from examples.airports.answers import Answer, Params, problem
-from examples.airports.database import airports
+from examples.airports.database import PUBLIC, airports
 from examples.airports.directory import distance_km
 
 
@@ -17,6 +17,12 @@ class AlternatesService:
 
     MOST = 5
     HIGHEST_FT = 8_000
+    BY_ICAO = select(*PUBLIC).where(airports.c.icao == bindparam("code"))
+    BY_IATA = select(*PUBLIC).where(airports.c.iata == bindparam("code"))
+    IN_BAND = select(airports.c.icao, airports.c.latitude, airports.c.longitude).where(
+        airports.c.iata != "", airports.c.latitude.between(bindparam("south"), bindparam("north"))
+    )
+    DETAILS = select(*PUBLIC).where(airports.c.icao == any_(bindparam("codes", type_=ARRAY(Text))))
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -31,9 +37,9 @@ class AlternatesService:
             detail = "within_km is a whole number from 50 to 300"
             return self._error(400, "malformed-parameter", detail, "within_km")
         async with self._engine.connect() as connection:
-            airport = await self._load(connection, airports.c.icao == code)
+            airport = await self._load(connection, self.BY_ICAO, code)
             if airport is None:
-                airport = await self._load(connection, airports.c.iata == code)
+                airport = await self._load(connection, self.BY_IATA, code)
             if airport is None:
                 return self._error(404, "unknown-airport", "There is no airport with this code.", "code")
             return await self._answer(connection, airport, int(text))
@@ -41,16 +47,21 @@ class AlternatesService:
     def _error(self, status: int, code: str, detail: str, parameter: str) -> Answer:
         return problem(status, code=code, detail=detail, parameter=parameter)
 
-    async def _load(self, connection: AsyncConnection, where: Any) -> Row[*tuple[Any, ...]] | None:
-        return (await connection.execute(select(airports).where(where))).one_or_none()
+    async def _load(
+        self, connection: AsyncConnection, statement: Select[Any], code: str
+    ) -> Row[*tuple[Any, ...]] | None:
+        found: Row[*tuple[Any, ...]] | None = (await connection.execute(statement, {"code": code})).one_or_none()
+        return found
 
     async def _answer(self, connection: AsyncConnection, airport: Row[*tuple[Any, ...]], within_km: int) -> Answer:
         away: dict[str, float] = {}
-        for row in (await connection.execute(self._band(airport, within_km))).all():
-            kilometres = distance_km(airport.latitude, airport.longitude, row.latitude, row.longitude)
-            if row.icao != airport.icao and kilometres <= within_km:
-                away[row.icao] = kilometres
-        details = await connection.execute(select(airports).where(airports.c.icao.in_(list(away))))
+        height = within_km / 111.0
+        band = {"south": airport.latitude - height, "north": airport.latitude + height}
+        for icao, latitude, longitude in (await connection.execute(self.IN_BAND, band)).all():
+            kilometres = distance_km(airport.latitude, airport.longitude, latitude, longitude)
+            if icao != airport.icao and kilometres <= within_km:
+                away[icao] = kilometres
+        details = await connection.execute(self.DETAILS, {"codes": list(away)})
         alternates = []
         for row in details.all():
             if row.elevation_ft > self.HIGHEST_FT:
@@ -78,10 +89,3 @@ class AlternatesService:
         alternates.sort(key=lambda one: (-one["points"], one["icao"]))
         body = {"icao": airport.icao, "within_km": within_km, "considered": len(alternates)}
         return Answer({**body, "alternates": alternates[: self.MOST]})
-
-    def _band(self, airport: Row[*tuple[Any, ...]], within_km: int) -> Select[Any]:
-        height = within_km / 111.0
-        return select(airports.c.icao, airports.c.latitude, airports.c.longitude).where(
-            airports.c.iata != "",
-            airports.c.latitude.between(airport.latitude - height, airport.latitude + height),
-        )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, cast
 
-from sqlalchemy import Select, and_, func, literal, or_, select, union_all
+from sqlalchemy import BindParameter, Select, and_, bindparam, func, literal, or_, select, union_all
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -28,7 +28,7 @@ _TOLERANCE_FT = 0.11
 
 async def standing(connection: AsyncConnection, question: Question) -> Standing | None:
     """Candidate: the airport with what its country says about it, then its neighbours."""
-    found = (await connection.execute(_airport(question.code))).one_or_none()
+    found = (await connection.execute(_AIRPORT, {"code": question.code})).one_or_none()
     if found is None:
         return None
     higher, lower = await neighbours(connection, found, most=question.neighbours)
@@ -49,8 +49,8 @@ async def neighbours(
     connection: AsyncConnection, airport: Row[*tuple[Any, ...]], *, most: int
 ) -> tuple[list[Neighbour], list[Neighbour]]:
     """The airports next above and next below, the nearest first."""
-    above, below = (_next(airport, most, is_higher=is_higher) for is_higher in (True, False))
-    rows = (await connection.execute(union_all(above, below))).all()
+    beside = {"country": airport.country, "elevation_ft": airport.elevation_ft, "icao": airport.icao, "most": most}
+    rows = (await connection.execute(_NEIGHBOURS, beside)).all()
     return _those(rows, is_higher=True), _those(rows, is_higher=False)
 
 
@@ -59,7 +59,7 @@ def _those(rows: Iterable[Row[*tuple[Any, ...]]], *, is_higher: bool) -> list[Ne
     return sorted(found, key=lambda one: (-one[1], one[0]), reverse=is_higher)
 
 
-def _airport(code: str) -> Select[Any]:
+def _airport() -> Select[Any]:
     one, other = airports.alias("one"), airports.alias("other")
     is_higher = or_(
         other.c.elevation_ft > one.c.elevation_ft,
@@ -72,20 +72,26 @@ def _airport(code: str) -> Select[Any]:
         func.avg(other.c.elevation_ft).label("mean_ft"),
     )
     statement = select(*columns, *counted).join(other, other.c.country == one.c.country).group_by(*columns)
-    return statement.where(or_(one.c.icao == code, one.c.iata == code))
+    return statement.where(or_(one.c.icao == bindparam("code"), one.c.iata == bindparam("code")))
 
 
-def _next(airport: Row[*tuple[Any, ...]], most: int, *, is_higher: bool) -> Select[Any]:
+def _next(*, is_higher: bool) -> Select[Any]:
     elevation, icao = airports.c.elevation_ft, airports.c.icao
-    same = elevation == airport.elevation_ft
+    its_elevation: BindParameter[int] = bindparam("elevation_ft")
+    its_icao: BindParameter[str] = bindparam("icao")
+    same = elevation == its_elevation
     beside, order = (
-        (or_(elevation > airport.elevation_ft, and_(same, icao < airport.icao)), (elevation.asc(), icao.desc()))
+        (or_(elevation > its_elevation, and_(same, icao < its_icao)), (elevation.asc(), icao.desc()))
         if is_higher
-        else (or_(elevation < airport.elevation_ft, and_(same, icao > airport.icao)), (elevation.desc(), icao.asc()))
+        else (or_(elevation < its_elevation, and_(same, icao > its_icao)), (elevation.desc(), icao.asc()))
     )
     statement = select(icao, elevation, literal(is_higher).label("is_higher"))
-    nearest = statement.where(airports.c.country == airport.country, beside).order_by(*order).limit(most)
-    return select(nearest.subquery())
+    nearest = statement.where(airports.c.country == bindparam("country"), beside).order_by(*order)
+    return select(nearest.limit(bindparam("most")).subquery())
+
+
+_AIRPORT = _airport()
+_NEIGHBOURS = union_all(_next(is_higher=True), _next(is_higher=False))
 
 
 def differences(legacy: Answer, candidate: Answer) -> list[str]:

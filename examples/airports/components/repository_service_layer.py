@@ -9,7 +9,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Double, FromClause, Select, and_, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from examples.airports.answers import Answer, Params
@@ -26,18 +26,18 @@ _HALF_TURN = 180.0
 _FIELDS = tuple(Airport.__dataclass_fields__)
 
 
-def statement(question: Question) -> Select[Any]:
+def _statement() -> Select[Any]:
     """The airport, once for each other one in a box around it, or once with nulls."""
     meant, other = airports.alias("meant"), airports.alias("other")
     columns = [table.c[field].label(f"{table.name}_{field}") for table in (meant, other) for field in _FIELDS]
     reachable = and_(other.c.icao != meant.c.icao, other.c.iata != "", other.c.elevation_ft <= HIGHEST_FT)
-    joined = meant.outerjoin(other, and_(reachable, _in_box(meant, other, question.within_km)))
-    named = or_(meant.c.icao == question.code, meant.c.iata == question.code)
+    joined = meant.outerjoin(other, and_(reachable, _in_box(meant, other)))
+    named = or_(meant.c.icao == bindparam("code"), meant.c.iata == bindparam("code"))
     return select(*columns).select_from(joined).where(named)
 
 
-def _in_box(meant: FromClause, other: FromClause, within_km: int) -> ColumnElement[bool]:
-    height = within_km / _KM_PER_DEGREE
+def _in_box(meant: FromClause, other: FromClause) -> ColumnElement[bool]:
+    height = bindparam("height_degrees", type_=Double)
     narrowing = func.cos(func.radians(func.least(90.0, func.abs(meant.c.latitude) + height)))
     width = height / func.greatest(narrowing, height / _HALF_TURN)
     apart = func.abs(other.c.longitude - meant.c.longitude)
@@ -45,6 +45,9 @@ def _in_box(meant: FromClause, other: FromClause, within_km: int) -> ColumnEleme
         other.c.latitude.between(meant.c.latitude - height, meant.c.latitude + height),
         func.least(apart, 2 * _HALF_TURN - apart) <= width,
     )
+
+
+_STATEMENT = _statement()
 
 
 def differences(legacy: Answer, candidate: Answer) -> list[str]:
@@ -72,8 +75,9 @@ def build(engine: AsyncEngine, _: Directory) -> Component:
 
     async def candidate(params: Params) -> Answer:
         question = Question.read(params)
+        values = {"code": question.code, "height_degrees": question.within_km / _KM_PER_DEGREE}
         async with engine.connect() as connection:
-            rows = (await connection.execute(statement(question))).all()
+            rows = (await connection.execute(_STATEMENT, values)).all()
         if not rows:
             return unknown()
         count = len(_FIELDS)

@@ -7,12 +7,14 @@ from enum import Enum
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, func, or_, select
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from examples.airports.components.standings import Question, Standing
 from examples.airports.database import airports
+
+_ICAO_LETTERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,14 @@ class Field:
     name: str
     country: str
     elevation_ft: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a country's fields are together."""
+
+    count: int
+    total_ft: int
 
 
 class Side(Enum):
@@ -54,16 +64,12 @@ class FieldRepository(ABC):
         """The field with this IATA code."""
 
     @abstractmethod
-    async def count(self, country: str) -> int:
-        """How many there are in a country."""
-
-    @abstractmethod
     async def count_higher(self, field: Field) -> int:
         """How many of its country are above this one."""
 
     @abstractmethod
-    async def total_elevation(self, country: str) -> int:
-        """The sum of all elevations of a country."""
+    async def summary(self, country: str) -> Summary:
+        """How many there are in a country, and how high together."""
 
     @abstractmethod
     async def next_to(self, field: Field, side: Side, limit: int) -> Sequence[Field]:
@@ -79,38 +85,53 @@ class SqlFieldRepository(FieldRepository):
 
     async def get_by_icao(self, icao: str) -> Field | None:
         """Select by the primary key."""
-        return await self._one(airports.c.icao == icao)
+        return await self._one(_BY_ICAO, icao)
 
     async def get_by_iata(self, iata: str) -> Field | None:
         """Select by the IATA code, which is unique where there is one."""
-        return await self._one(airports.c.iata == iata)
-
-    async def count(self, country: str) -> int:
-        """Count the rows of the country."""
-        return await self._number(func.count(), airports.c.country == country)
+        return await self._one(_BY_IATA, iata)
 
     async def count_higher(self, field: Field) -> int:
         """Count the rows before this one."""
-        return await self._number(func.count(), and_(airports.c.country == field.country, _beside(field, Side.HIGHER)))
+        beside = {"country": field.country, "elevation_ft": field.elevation_ft, "icao": field.icao}
+        return int(await self._connection.scalar(_COUNT[Side.HIGHER], beside) or 0)
 
-    async def total_elevation(self, country: str) -> int:
-        """Sum the elevations; 0 without rows."""
-        return await self._number(func.sum(airports.c.elevation_ft), airports.c.country == country)
+    async def summary(self, country: str) -> Summary:
+        """Count and sum up."""
+        count, total_ft = (await self._connection.execute(_SUMMARY, {"country": country})).one()
+        return Summary(count, total_ft)
 
     async def next_to(self, field: Field, side: Side, limit: int) -> Sequence[Field]:
         """Select the nearest, mapped one by one."""
-        elevation, icao = airports.c.elevation_ft, airports.c.icao
-        order = (elevation, icao.desc()) if side is Side.HIGHER else (elevation.desc(), icao)
-        beside = and_(airports.c.country == field.country, _beside(field, side))
-        statement = select(*self._mapper.columns).where(beside).order_by(*order).limit(limit)
-        return [self._mapper.field(row) for row in (await self._connection.execute(statement)).all()]
+        beside = {"country": field.country, "elevation_ft": field.elevation_ft, "icao": field.icao, "limit": limit}
+        return [self._mapper.field(row) for row in (await self._connection.execute(_NEXT[side], beside)).all()]
 
-    async def _one(self, where: ColumnElement[bool]) -> Field | None:
-        row = (await self._connection.execute(select(*self._mapper.columns).where(where))).one_or_none()
+    async def _one(self, statement: Select[Any], code: str) -> Field | None:
+        row = (await self._connection.execute(statement, {"code": code})).one_or_none()
         return None if row is None else self._mapper.field(row)
 
-    async def _number(self, what: ColumnElement[int], where: ColumnElement[bool]) -> int:
-        return int(await self._connection.scalar(select(what).select_from(airports).where(where)) or 0)
+
+def _beside(side: Side) -> ColumnElement[bool]:
+    table = airports.c
+    elevation: BindParameter[int] = bindparam("elevation_ft")
+    icao: BindParameter[str] = bindparam("icao")
+    same_country, same = table.country == bindparam("country"), table.elevation_ft == elevation
+    if side is Side.HIGHER:
+        return and_(same_country, or_(table.elevation_ft > elevation, and_(same, table.icao < icao)))
+    return and_(same_country, or_(table.elevation_ft < elevation, and_(same, table.icao > icao)))
+
+
+def _next(side: Side) -> Select[Any]:
+    elevation, icao = airports.c.elevation_ft, airports.c.icao
+    order = (elevation.asc(), icao.desc()) if side is Side.HIGHER else (elevation.desc(), icao.asc())
+    return select(*FieldMapper.columns).where(_beside(side)).order_by(*order).limit(bindparam("limit"))
+
+
+_BY_ICAO = select(*FieldMapper.columns).where(airports.c.icao == bindparam("code"))
+_BY_IATA = select(*FieldMapper.columns).where(airports.c.iata == bindparam("code"))
+_SUMMARY = select(func.count(), func.sum(airports.c.elevation_ft)).where(airports.c.country == bindparam("country"))
+_COUNT = {side: select(func.count()).select_from(airports).where(_beside(side)) for side in Side}
+_NEXT = {side: _next(side) for side in Side}
 
 
 class UnitOfWork:
@@ -133,12 +154,13 @@ class UnitOfWork:
 
 
 async def standing(work: UnitOfWork, question: Question) -> Standing | None:
-    """Put together from seven calls to the repository."""
+    """Put together from five calls to the repository."""
     fields = work.fields
-    field = await fields.get_by_icao(question.code) or await fields.get_by_iata(question.code)
+    is_icao = len(question.code) == _ICAO_LETTERS
+    field = await (fields.get_by_icao if is_icao else fields.get_by_iata)(question.code)
     if field is None:
         return None
-    count = await fields.count(field.country)
+    summary = await fields.summary(field.country)
     higher, lower = [await fields.next_to(field, side, question.neighbours) for side in Side]
     return Standing(
         icao=field.icao,
@@ -146,15 +168,8 @@ async def standing(work: UnitOfWork, question: Question) -> Standing | None:
         country=field.country,
         elevation_ft=field.elevation_ft,
         higher_airports=await fields.count_higher(field),
-        airports=count,
-        mean_ft=await fields.total_elevation(field.country) / count,
+        airports=summary.count,
+        mean_ft=summary.total_ft / summary.count,
         higher=[(one.icao, one.elevation_ft) for one in higher],
         lower=[(one.icao, one.elevation_ft) for one in lower],
     )
-
-
-def _beside(field: Field, side: Side) -> ColumnElement[bool]:
-    elevation, icao = airports.c.elevation_ft, airports.c.icao
-    if side is Side.HIGHER:
-        return or_(elevation > field.elevation_ft, and_(elevation == field.elevation_ft, icao < field.icao))
-    return or_(elevation < field.elevation_ft, and_(elevation == field.elevation_ft, icao > field.icao))

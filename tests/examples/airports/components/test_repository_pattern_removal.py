@@ -79,14 +79,14 @@ async def test_an_unknown_airport_is_refused_alike(component: Component) -> None
     assert (candidate.status, candidate.body["code"]) == (404, "unknown-airport")
 
 
-async def test_candidate_needs_two_statements_where_legacy_needs_seven(
+async def test_candidate_needs_two_statements_where_legacy_needs_five(
     component: Component, airports_engine: AsyncEngine
 ) -> None:
     with _statements(airports_engine) as legacy:
         await component.legacy({"code": "FRA"})
     with _statements(airports_engine) as candidate:
         await component.candidate({"code": "FRA"})
-    assert (len(legacy), len(candidate)) == (7, 2)
+    assert (len(legacy), len(candidate)) == (5, 2)
 
 
 async def test_legacys_transaction_ends_with_its_answer(component: Component, airports_engine: AsyncEngine) -> None:
