@@ -16,7 +16,7 @@ from crossfade import trends
 from crossfade.errors import UnknownMigration
 from crossfade.states import RollbackState
 from crossfade.system_health import Firing, Health, Signs, health
-from crossfade.trends import WINDOWS, Trail, Window
+from crossfade.trends import WINDOWS, Measure, Trail, Window
 from store import dashboard, inter_phase, phases, rollbacks, validations
 from store import trends as measured
 from store.dashboard import Alerts, Finding, Heading, Part, Standing
@@ -30,7 +30,7 @@ MOST_ALERTS = 100
 MOST_RECENT = 20
 FIGURES_SECONDS = 300
 """The figures of a component are those of its run within so many seconds."""
-PIECE_SECONDS = 3600
+PIECE_SECONDS = 600
 """A longer trend is read piece by piece, each within the time limit of a transaction."""
 TEMPORAL_SECONDS = 5.0
 
@@ -154,8 +154,8 @@ class Dashboard:
         now = state.standing.at.timestamp()
         since = self._trail.since(now)
         until = self._view.window.starts(now).stop
-        read = []
-        for first, last in trends.pieces(since, until, at_most=PIECE_SECONDS):
+        read: list[Measure[int]] = []
+        for first, last in self._view.window.pieces(since, until, at_most=PIECE_SECONDS):
             async with self._sources.database.transaction() as connection:
                 read += await measured.over_time(
                     connection,

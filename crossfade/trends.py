@@ -47,6 +47,11 @@ class Window:
         points = int(self.span / self.resolution)
         return range(last - (points - 1) * self.width, last + self.width, self.width)
 
+    def pieces(self, since: int, until: int, *, at_most: int) -> Sequence[tuple[int, int]]:
+        """A stretch of whole points, cut into pieces of whole points: at least one, at most so many seconds."""
+        step = max(at_most // self.width, 1) * self.width
+        return [(start, min(start + step, until)) for start in range(since, until, step)]
+
 
 WINDOWS: Final[Mapping[str, Window]] = {
     "15m": Window(timedelta(minutes=15), timedelta(seconds=30)),
@@ -103,7 +108,7 @@ def _p95s(
     sides: Mapping[tuple[Owner, Variant], Mapping[str, Measure[Owner]]],
 ) -> dict[tuple[Owner, Variant], float]:
     timed = {key: side[RESPONSE_TIME] for key, side in sides.items() if RESPONSE_TIME in side}
-    histograms = Histograms.decoded([measure.histogram for measure in timed.values()])
+    histograms = Histograms.summed([measure.histogram for measure in timed.values()])
     values = histograms.quantiles(0.95, zeros=[measure.zeros for measure in timed.values()])
     return {key: value for key, value in zip(timed, values.tolist(), strict=True) if not math.isnan(value)}
 
@@ -163,8 +168,3 @@ class Trail:
 
     def _floor(self, moment: float) -> int:
         return int(moment // self.window.width) * self.window.width
-
-
-def pieces(since: int, until: int, *, at_most: int) -> Sequence[tuple[int, int]]:
-    """Cut a stretch of time into pieces of at most so many seconds, the oldest first."""
-    return [(start, min(start + at_most, until)) for start in range(since, until, at_most)]

@@ -2,7 +2,7 @@ import pytest
 
 from crossfade import histogram
 from crossfade.states import Variant
-from crossfade.trends import REVISED_SECONDS, WINDOWS, Figures, Measure, Trail, figures, pieces
+from crossfade.trends import REVISED_SECONDS, WINDOWS, Figures, Measure, Trail, figures
 
 LEGACY, CANDIDATE = Variant.LEGACY, Variant.CANDIDATE
 HOUR = WINDOWS["1h"]
@@ -116,6 +116,13 @@ def test_a_clock_that_was_put_back_reads_again() -> None:
     assert trail.since(NOW - 100) <= NOW - 100 - 15 * 60
 
 
-def test_pieces_cover_a_stretch_once() -> None:
-    assert pieces(0, 250, at_most=100) == [(0, 100), (100, 200), (200, 250)]
-    assert pieces(5, 5, at_most=100) == []
+@pytest.mark.parametrize(("name", "step"), [("15m", 90), ("1h", 60), ("6h", 360)])
+def test_a_stretch_is_cut_between_points(name: str, step: int) -> None:
+    window = WINDOWS[name]
+    until = 5 * step + window.width
+
+    cut = window.pieces(0, until, at_most=100)
+
+    assert cut[:2] == [(0, step), (step, 2 * step)]
+    assert cut[-1] == (5 * step, until)
+    assert window.pieces(until, until, at_most=100) == []

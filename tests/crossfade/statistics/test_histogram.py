@@ -52,6 +52,21 @@ def test_encodings_in_a_row_are_one_histogram(first: list[float], second: list[f
     assert apart == together
 
 
+@given(st.lists(st.lists(VALUES, max_size=3), max_size=5), st.floats(0, 1))
+def test_summing_gives_what_sorting_gives(samples: list[list[list[float]]], share: float) -> None:
+    encodings = [b"".join(encode(values) for values in rows) for rows in samples]
+    summed, sorted_ = Histograms.summed(encodings), Histograms.decoded(encodings)
+    assert summed.totals().tolist() == sorted_.totals().tolist()
+    assert np.array_equal(summed.quantiles(share), sorted_.quantiles(share), equal_nan=True)
+
+
+def test_values_far_apart_in_many_histograms_are_summed_without_a_large_table() -> None:
+    far = single.encode({single.LOWEST: 1, single.HIGHEST: 2})
+    many = Histograms.summed([far + far] * 100)
+    assert many.totals().tolist() == [6] * 100
+    assert many.above(1.0).tolist() == [4] * 100
+
+
 def test_a_quantile_is_right_within_one_percent() -> None:
     values = np.random.default_rng(7).lognormal(3, 1.5, 20_000)
     for share in (0.5, 0.95, 0.999):
