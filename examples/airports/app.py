@@ -7,8 +7,11 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 
 from crossfade.sdk import Client
+from examples.airports.board_lines import BoardLines
+from examples.airports.change_lines import ChangeLines
 from examples.airports.component import Component
-from examples.airports.components import build
+from examples.airports.components import build, websocket_provider_sdk
+from examples.airports.components.boards import Boards
 from examples.airports.database import create_engine, open_directory
 from examples.airports.faults import Faults
 from examples.airports.routes import Parts, component_routes, fault_routes, operating_routes
@@ -26,12 +29,14 @@ def create_app(database_url: str, client: Client) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = create_engine(database_url)
         directory = await open_directory(engine)
-        components = build(engine, directory)
+        boards = Boards(directory)
+        components = build(engine, directory, ready=[websocket_provider_sdk.build(boards)])
         faults = Faults(components)
         serving = Serving(client, components, faults)
-        sockets = Sockets(serving)
+        sockets = Sockets(serving, faults)
         app.include_router(component_routes(serving))
-        app.include_router(sockets.router)
+        for lines in (sockets, BoardLines(serving, faults, boards), ChangeLines(serving, faults)):
+            app.include_router(lines.router)
         selfcheck = SelfCheck(engine, directory, serving.sides.values())
         app.include_router(operating_routes(Parts(directory, serving, selfcheck)))
         app.include_router(fault_routes(faults))
@@ -43,6 +48,8 @@ def create_app(database_url: str, client: Client) -> FastAPI:
         with suppress(asyncio.CancelledError):
             await gauges
         sockets.close()
+        for component in components:
+            await component.close()
         await asyncio.to_thread(client.close)
         await engine.dispose()
 

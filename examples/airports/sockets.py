@@ -14,13 +14,12 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from crossfade.sdk import Connection
 from examples.airports.components.websocket_socketio import NAME
+from examples.airports.faults import Faults
 from examples.airports.people import context
 from examples.airports.serving import CANDIDATE, LEGACY, Serving
+from examples.airports.told import BROKEN, MOVED, MOVED_CLOSE, NORMAL_CLOSES, told
 
-MOVED = 4001
 LARGEST_MESSAGE = 16_384
-# uvicorn says 1005 (no code) for a connection that broke, too; who closes in good order says 1000 or goes away (1001).
-_NORMAL_CLOSES = frozenset({1000, 1001, 1012, MOVED})
 _NORMAL_REASONS = frozenset({"client disconnect", "server disconnect", "client namespace disconnect"})
 
 
@@ -30,13 +29,20 @@ class Line:
 
     connection: Connection
     person: Mapping[str, object]
+    environ: Mapping[str, Any]
+
+    @property
+    def is_socket(self) -> bool:
+        """Whether it is a WebSocket, and no long polling."""
+        return bool(self.environ["asgi.scope"]["type"] == "websocket")
 
 
 class Sockets:
     """Both transports over one flag."""
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: Serving, faults: Faults) -> None:
         self._serving = serving
+        self._faults = faults
         self._lines: dict[str, Line] = {}
         self.router = APIRouter()
         self.router.add_api_websocket_route("/live/ws", self.serve_raw)
@@ -52,12 +58,12 @@ class Sockets:
     async def serve_raw(self, websocket: WebSocket) -> None:
         """Legacy's transport."""
         await websocket.accept()
-        line = self._line(websocket.query_params.get("user", ""))
+        line = self._line(websocket.query_params.get("user", ""), {})
         if line.connection.variant != LEGACY:
             line.connection.close()
-            await websocket.close(MOVED, "moved")
+            await websocket.close(MOVED_CLOSE, "moved")
             return
-        code = 1006
+        code = BROKEN
         try:
             while True:
                 frame = await websocket.receive_text()
@@ -65,18 +71,22 @@ class Sockets:
         except WebSocketDisconnect as gone:
             code = gone.code
         finally:
-            line.connection.close(abnormal=code not in _NORMAL_CLOSES)
+            line.connection.close(abnormal=code not in NORMAL_CLOSES)
 
-    async def _opened(self, sid: str, _environ: Mapping[str, Any], auth: object = None) -> None:
+    async def _opened(self, sid: str, environ: Mapping[str, Any], auth: object = None) -> None:
         user = auth.get("user") if isinstance(auth, dict) else None
-        line = self._line(user if isinstance(user, str) else "")
+        line = self._line(user if isinstance(user, str) else "", environ)
         if line.connection.variant != CANDIDATE:
             line.connection.close()
             raise socketio.exceptions.ConnectionRefusedError("moved")
         self._lines[sid] = line
 
-    async def _asked(self, sid: str, event: object) -> Mapping[str, object]:
-        return await self._answer(self._lines[sid], json.dumps(event))
+    async def _asked(self, sid: str, event: object) -> object:
+        line = self._lines[sid]
+        if line.is_socket and self._faults.breaks(NAME):
+            await line.environ["asgi.send"]({"type": "websocket.close", "code": BROKEN})
+            return self.server.not_handled  # nothing acknowledges the event
+        return await self._answer(line, json.dumps(event))
 
     async def _leaving(self, sid: str) -> Mapping[str, object]:
         # python-socketio's client may close its transport before its good-bye is sent, so ours says it beforehand.
@@ -93,13 +103,12 @@ class Sockets:
             line.connection.close()
         self._lines.clear()
 
-    def _line(self, user: str) -> Line:
+    def _line(self, user: str, environ: Mapping[str, Any]) -> Line:
         person = context(user)
-        return Line(self._serving.client.connection(NAME, person), person)
+        return Line(self._serving.client.connection(NAME, person), person, environ)
 
     async def _answer(self, line: Line, message: str) -> Mapping[str, object]:
         if not line.connection.is_current:
-            return {"moved": True}
+            return MOVED
         served = await self._serving.serve(NAME, {"message": message}, line.person)
-        told = {"variant": served.variant, "failed": served.failed, "revision": served.revision}
-        return {**served.answer.body, "status": served.answer.status, **told}
+        return told(served)
