@@ -25,6 +25,7 @@ from activities.migrations import MigrationActivities
 from activities.monitor import MonitorActivities
 from activities.rollbacks import RollbackActivities
 from activities.rollouts import RolloutActivities
+from activities.upkeep import upkeep
 from activities.validations import ValidationActivities
 from store.engine import AsyncEngine
 from workflows.client import connect
@@ -118,6 +119,7 @@ async def serve(environ: Mapping[str, str]) -> None:
     targets = json.loads(environ.get("CROSSFADE_TARGETS", "{}"))
     async with build(client, engine, targets), asyncio.TaskGroup() as tasks:
         tasks.create_task(relay(engine, client, stop))
+        tasks.create_task(upkeep(engine, stop))
         tasks.create_task(watch(client, environ.get("CROSSFADE_ENVIRONMENT", "production")))
         log.info("working on task queue %s", TASK_QUEUE)
         await stop.wait()

@@ -6,7 +6,6 @@ workflow that has ended is dropped, since whatever it would have said is already
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -21,17 +20,13 @@ import store.outbox
 from store.engine import AsyncEngine
 from store.outbox import Message
 from workflows.messages import TASK_QUEUE
-from workflows.story import DETAILS, attributes
+from workflows.story import DETAILS, attributes, brief
 
 log = logging.getLogger(__name__)
 
 BATCH = 50
 IDLE = 0.2  # seconds between looks when there is nothing to deliver
 CALL = 2.0  # seconds for one call to Temporal
-SUMMARY_BYTES = 200
-TIDY = 600.0  # seconds between looks for what may be forgotten
-KEPT = timedelta(days=7)  # longer than anybody repeats a request
-PRUNED = 1000  # messages at once
 BACK_OFF = 1.0  # seconds after Postgres has failed
 TASK_TIMEOUT = timedelta(seconds=2)
 
@@ -42,13 +37,10 @@ class Unreachable(Exception):
 
 async def relay(engine: AsyncEngine, client: Client, stop: asyncio.Event, *, task_queue: str = TASK_QUEUE) -> None:
     """Deliver until `stop` is set; neither a dead database nor a dead Temporal ends it."""
-    prune_at = 0.0
     while not stop.is_set():
         try:
             delivered = await deliver(engine, client, task_queue=task_queue)
             pause = 0.0 if delivered else IDLE
-            if not delivered and (now := time.monotonic()) >= prune_at:
-                prune_at = now + (IDLE if await prune(engine) else TIDY)
         except Unreachable as away:
             log.warning("Temporal does not answer, its messages wait: %s", away)
             pause = BACK_OFF
@@ -75,12 +67,6 @@ async def deliver(engine: AsyncEngine, client: Client, *, task_queue: str = TASK
             if error is not None:
                 await store.outbox.failed(connection, message.id, error=error)
     return len(messages)
-
-
-async def prune(engine: AsyncEngine) -> int:
-    """Forget some messages that were delivered long ago, and give how many: the outbox must not grow for ever."""
-    async with engine.begin() as connection:
-        return await store.outbox.prune(connection, older=KEPT, limit=PRUNED)
 
 
 async def _require(client: Client) -> None:
@@ -151,11 +137,10 @@ async def _start(client: Client, message: Message, task_queue: str) -> None:
 
 
 def _summary(message: Message) -> str:
-    """Say in one line what starts; Temporal takes 200 bytes."""
+    """Say in one line what starts."""
     payload = message.payload
     reason = f": {payload['reason']}" if payload.get("reason") else ""
-    words = str(payload.get("summary") or f"{message.name} of {payload.get('component', '')}{reason}")
-    return words.encode()[:SUMMARY_BYTES].decode(errors="ignore")
+    return brief(str(payload.get("summary") or f"{message.name} of {payload.get('component', '')}{reason}"))
 
 
 async def _running_key(client: Client, workflow_id: str) -> str | None:

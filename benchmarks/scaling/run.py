@@ -111,7 +111,10 @@ async def _followed(
     ]
     try:
         async with asyncio.timeout(patience):
-            while (status := await _looked_after(watch, tell)) not in ENDED:
+            status = ""
+            while status not in ENDED:
+                with suppress(httpx.HTTPError):  # counted where it is made; the next look comes soon
+                    status = await _looked_after(watch, tell)
                 await asyncio.wait([*beside], timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
                 _raise_failed(beside)
             return status
@@ -135,7 +138,7 @@ async def _looked_after(watch: Watch, tell: Callable[[str], None]) -> str:
     components = await watch.api.components(watch.migration)
     for component in components:
         name = component["name"]
-        with suppress(httpx.HTTPError):  # counted where it is made, and tried again at the next look
+        with suppress(httpx.HTTPError):
             if str(component["waitingFor"]).startswith("approval"):
                 await watch.api.approve(name)
             if component["status"] == "rolled_back":
