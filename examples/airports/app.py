@@ -12,6 +12,7 @@ from examples.airports.change_lines import ChangeLines
 from examples.airports.component import Component
 from examples.airports.components import build, websocket_provider_sdk
 from examples.airports.components.boards import Boards
+from examples.airports.crosschecks.crosscheck import CrossCheck
 from examples.airports.database import create_engine, open_directory
 from examples.airports.faults import Faults
 from examples.airports.routes import Parts, component_routes, fault_routes, operating_routes
@@ -38,7 +39,7 @@ def create_app(database_url: str, client: Client) -> FastAPI:
         for lines in (sockets, BoardLines(serving, faults, boards), ChangeLines(serving, faults)):
             app.include_router(lines.router)
         selfcheck = SelfCheck(engine, directory, serving.sides.values())
-        app.include_router(operating_routes(Parts(directory, serving, selfcheck)))
+        app.include_router(operating_routes(Parts(directory, serving, selfcheck, CrossCheck(serving.sides))))
         app.include_router(fault_routes(faults))
         app.mount("/live/socket.io", sockets.application)
         await asyncio.to_thread(client.start)

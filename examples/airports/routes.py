@@ -1,7 +1,7 @@
 """The addresses of the application: one per component, and those that operate it."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -9,13 +9,14 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from examples.airports.answers import Answer
+from examples.airports.crosschecks.crosscheck import PHASES, CrossCheck
 from examples.airports.directory import Directory
 from examples.airports.faults import Fault, Faults, Unsupported
 from examples.airports.people import context
 from examples.airports.selfcheck import SelfCheck
 from examples.airports.serving import Serving
 
-OPERATING = ("/flags", "/faults", "/selfcheck")
+OPERATING = ("/flags", "/faults", "/selfcheck", *(f"/crosscheck/{phase}" for phase in PHASES))
 
 
 class FaultChange(BaseModel):
@@ -39,6 +40,7 @@ class Parts:
     directory: Directory
     serving: Serving
     selfcheck: SelfCheck
+    crosscheck: CrossCheck
 
 
 def component_routes(serving: Serving) -> APIRouter:
@@ -61,7 +63,7 @@ def _asking(serving: Serving, name: str) -> Callable[[Request], Awaitable[Respon
 
 
 def operating_routes(parts: Parts) -> APIRouter:
-    """Health, self-check and flags."""
+    """Health, checks and flags."""
     router = APIRouter(tags=["operating"])
 
     @router.get("/")
@@ -87,9 +89,13 @@ def operating_routes(parts: Parts) -> APIRouter:
 
     @router.get("/selfcheck")
     async def selfcheck() -> Response:
-        findings = await parts.selfcheck.findings()
-        body = {"status": "failing" if findings else "ok", "findings": findings}
-        return _rendered(Answer(body, status=500 if findings else 200), {})
+        return _checked(await parts.selfcheck.findings())
+
+    @router.get("/crosscheck/{phase}")
+    async def crosscheck(phase: str) -> Response:
+        if phase not in PHASES:
+            raise HTTPException(404, f"The phases are {', '.join(PHASES)}.")
+        return _checked(await parts.crosscheck.findings(phase))
 
     @router.post("/selfcheck/break")
     async def break_selfcheck(change: BrokenChange) -> dict[str, bool]:
@@ -118,6 +124,11 @@ def fault_routes(faults: Faults) -> APIRouter:
         return {"component": component, "fault": change.fault}
 
     return router
+
+
+def _checked(findings: Sequence[Mapping[str, str]]) -> Response:
+    body = {"status": "failing" if findings else "ok", "findings": findings}
+    return _rendered(Answer(body, status=500 if findings else 200), {})
 
 
 def _examples(serving: Serving) -> Iterator[str]:

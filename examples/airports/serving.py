@@ -1,7 +1,7 @@
 """A question through the flag: which side answered, and whether candidate failed on the way."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -46,7 +46,7 @@ class Serving:
 
     def __init__(self, client: Client, components: Sequence[Component], faults: Faults) -> None:
         self.client = client
-        self.sides: Mapping[str, Sides] = {component.name: _sides(component, faults) for component in components}
+        self.sides = sides_of(components, faults)
 
     async def serve(self, name: str, params: Params, context: Mapping[str, object]) -> Served:
         """Ask the variant that the flag names; the other one may be asked in its shadow."""
@@ -88,6 +88,11 @@ class _Call:
         except Exception:
             self.failed = self.failed or is_first
             raise
+
+
+def sides_of(components: Iterable[Component], faults: Faults) -> Mapping[str, Sides]:
+    """The sides of every component by its name."""
+    return {component.name: _sides(component, faults) for component in components}
 
 
 def _sides(component: Component, faults: Faults) -> Sides:

@@ -1,0 +1,1 @@
+"""What must hold across components, one file for each phase of the migration."""
