@@ -1,6 +1,6 @@
 """The exit codes, and the words for what went wrong."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import click
 
@@ -21,7 +21,18 @@ NOT_WELL = 3
 UNREACHABLE = 4
 INTERRUPTED = 130
 PIPE_CLOSED = 141
-_SEEN_IN_STATUS = frozenset({"not-running", "not-waiting", "migration-has-ended", "fenced"})
+# The server's own advice names its routes; who types commands is told of commands.
+_ADVICE: Mapping[str, str] = {
+    "fenced": "Something newer has happened. Look with crossfade status and decide anew.",
+    "invalid-plan": "Nothing was created. Correct the plan and start it again.",
+    "not-running": "Its rollout, or its phase, has not begun or has ended: crossfade status shows where it stands.",
+    "not-waiting": "crossfade status shows what it waits for, and whether it is held or paused.",
+    "reason-required": "Give it with --reason TEXT.",
+    "unknown-component": "crossfade status lists the components.",
+    "unknown-flag": "crossfade flags lists the flags.",
+    "unknown-phase": "crossfade status lists the phases.",
+    "unknown-plan": "Name another one, or give the file of a plan instead.",
+}
 
 
 def code_of(error: ControlError) -> int:
@@ -47,8 +58,6 @@ def _lines(error: ControlError) -> Iterator[str]:
     yield from (f"  {one}" for one in error.errors)
     if isinstance(error, AccessDenied):
         yield "  Give --token, or set CROSSFADE_TOKEN, to a token whose role may do this."
-    elif error.detail:
-        yield f"  {error.detail}"
-    if error.kind in _SEEN_IN_STATUS:
-        yield "  crossfade status shows where it stands."
+    elif advice := _ADVICE.get(error.kind, error.detail):
+        yield f"  {advice}"
     yield from (f"  {name}: {value}" for name, value in error.more.items() if isinstance(value, str))

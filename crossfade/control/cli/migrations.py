@@ -58,7 +58,9 @@ def stop(session: Session, migration: str | None, reason: str, *, yes: bool) -> 
         click.echo("Nothing was stopped.", err=True)
         return exits.REFUSED
     done = session.client.emergency_stop(reason, migration=migration)
-    lines = [f"Stopped: legacy for everybody ({len(done.flags)} flags); {len(done.runs)} live rollouts roll back."]
+    lines = [
+        f"Stopped: legacy for everybody. Flags: {len(done.flags)}, live rollouts that roll back: {len(done.runs)}."
+    ]
     lines += [f"  {name}" for name in done.flags]
     lines += [f"  {name} is retired and goes on: its legacy code is gone" for name in done.retired]
     session.say("\n".join(lines), done.raw)

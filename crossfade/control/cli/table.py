@@ -15,7 +15,8 @@ _WIDE = 110
 _MOST_ISSUES = 3
 _LINES_AROUND = 4
 _QUIET = frozenset({ComponentStatus.PENDING, ComponentStatus.COMPLETED})
-_QUIET_PHASES = frozenset({PhaseStatus.PENDING, PhaseStatus.COMPLETED})
+_CLOSED_PHASES = frozenset({PhaseStatus.PENDING, PhaseStatus.COMPLETED})
+_QUIET_PHASES = _CLOSED_PHASES | {PhaseStatus.RUNNING}
 _BACK = frozenset({ComponentStatus.ROLLING_BACK, ComponentStatus.ROLLED_BACK, ComponentStatus.STOPPED})
 _STYLES: dict[str, str] = {
     **dict.fromkeys((ComponentStatus.COMPLETED, Verdict.PASS, "healthy"), "green"),
@@ -86,7 +87,7 @@ def _rows(dashboard: Dashboard, shape: Shape) -> Table:
     has_room = shape.height is None or lines <= shape.height
     for phase in dashboard.phases:
         rows.add_row(*_phase_cells(phase))
-        if has_room or phase.status not in _QUIET_PHASES:
+        if has_room or phase.status not in _CLOSED_PHASES:
             for component in dashboard.components:
                 if component.phase == phase.name:
                     rows.add_row(*_cells(component, shape))

@@ -126,7 +126,7 @@ def test_an_order_that_nothing_waits_for_is_refused_with_advice(api: Api, crossf
         code, out, err = crossfade(order, "idle")
         assert (code, out) == (1, "")
         assert err.startswith("crossfade: Nothing runs that could take this order.")
-        assert "crossfade status shows where it stands." in err
+        assert err.endswith("crossfade status shows where it stands.\n")
 
 
 def test_an_order_that_needs_temporal_is_4_without_it(api: Api, crossfade: Command) -> None:
