@@ -30,7 +30,7 @@ from workflows.messages import (
 )
 from workflows.pauses import Pauses, is_new, signal, words
 from workflows.phase import Phase
-from workflows.story import PHASE_DETAILS, STATUS, attributes, describe_migration
+from workflows.story import PHASE_DETAILS, STATUS, attributes, brief, describe_migration
 
 LOST = {PhaseStatus.ABORTED, PhaseStatus.FAILED}  # with such a phase, what depends on it can never start
 
@@ -137,7 +137,7 @@ class Migration:
             await self._wait(version)
 
     async def _wait(self, version: int) -> None:
-        await workflow.wait_condition(lambda: self.version != version, timeout_summary="waits for its phases")
+        await workflow.wait_condition(lambda: self.version != version)
 
     @property
     def _is_complete(self) -> bool:
@@ -169,7 +169,7 @@ class Migration:
                 parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
                 cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
                 task_timeout=timedelta(seconds=2),
-                static_summary=f"{phase.name}: {', '.join(component.name for component in phase.components)}",
+                static_summary=brief(f"{phase.name}: {', '.join(component.name for component in phase.components)}"),
                 static_details=PHASE_DETAILS,
                 search_attributes=attributes(environment=order.environment, migration=order.name, phase=phase.name),
             )

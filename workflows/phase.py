@@ -26,7 +26,7 @@ from workflows.messages import (
 from workflows.pauses import signal, words
 from workflows.phase_orders import BACK, SETTLED, PhaseOrders
 from workflows.rollout import Rollout
-from workflows.story import ROLLOUT_DETAILS, STATUS, attributes, describe_phase
+from workflows.story import ROLLOUT_DETAILS, STATUS, attributes, brief, describe_phase
 
 RAMPING = {ComponentStatus.RAMPING, ComponentStatus.HELD, ComponentStatus.PAUSED, ComponentStatus.ROLLING_BACK}
 ON_CANDIDATE = {*RAMPING, ComponentStatus.BAKING, ComponentStatus.COMPLETED} - {ComponentStatus.ROLLING_BACK}
@@ -126,7 +126,7 @@ class Phase(PhaseOrders):
             parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
             cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
             task_timeout=timedelta(seconds=2),
-            static_summary=f"{plan.name}: {' → '.join(str(step.percentage) for step in plan.steps)} %",
+            static_summary=brief(f"{plan.name}: {' → '.join(str(step.percentage) for step in plan.steps)} %"),
             static_details=ROLLOUT_DETAILS,
             search_attributes=attributes(
                 environment=order.environment, migration=order.migration, phase=self.plan.name, component=plan.name
@@ -249,7 +249,7 @@ class Phase(PhaseOrders):
         )
 
     async def _wait(self, version: int) -> None:
-        await workflow.wait_condition(lambda: self.version != version, timeout_summary=self.detail or "its components")
+        await workflow.wait_condition(lambda: self.version != version)
 
     async def _tell(self) -> None:
         back = [name for name, status in self.components.items() if status in BACK]

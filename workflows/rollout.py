@@ -22,6 +22,7 @@ from workflows import situation as seen
 from workflows.effects import WATCH, WRITE, refusal, unless_fenced
 from workflows.messages import RollBack, RolloutInput, RolloutOutcome, RolloutResult
 from workflows.rollout_orders import FULL
+from workflows.story import brief
 from workflows.way_back import WayBack
 
 T = TypeVar("T")
@@ -336,7 +337,11 @@ class Rollout(WayBack):
             effect=self._effect(f"status {status}") if status_changed else None,
         )
         await unless_fenced(
-            self._until(workflow.start_activity_method(RolloutActivities.note, note, summary=f"{status}", **WRITE))
+            self._until(
+                workflow.start_activity_method(
+                    RolloutActivities.note, note, summary=brief(f"{status}, waits for {waits_for}"), **WRITE
+                )
+            )
         )
 
     def _continue_as_new_when_long(self) -> None:

@@ -16,6 +16,9 @@ COMPONENT = SearchAttributeKey.for_keyword("MigrationComponent")
 STATUS = SearchAttributeKey.for_keyword("MigrationStatus")
 PERCENTAGE = SearchAttributeKey.for_float("RolloutPercentage")
 
+SUMMARY_BYTES: Final = 200
+ROWS_SHOWN: Final = 100
+
 MIGRATION_DETAILS: Final = """One execution of a plan: its phases in the order of their dependencies.
 
 Orders (signals, with `{"actor": "you", "reason": "why"}`): `pause`, `resume`, `abort` (roll back what is live, leave
@@ -34,6 +37,15 @@ DETAILS: Final[Mapping[str, str]] = {
     "Rollback": "The steps that put things in order after a rollback; the traffic is on legacy already.",
     "Validation": "A comparison of candidate with legacy that a person asked for.",
 }
+
+
+def brief(words: str) -> str:
+    """Cut a summary to what Temporal takes: 200 bytes."""
+    return (
+        words
+        if len(words.encode()) <= SUMMARY_BYTES
+        else words.encode()[: SUMMARY_BYTES - 3].decode(errors="ignore") + "…"
+    )
 
 
 def attributes(
@@ -125,8 +137,11 @@ def _table(first: str, second: str, rows: Iterable[Sequence[str]], *more: str) -
     heads = (first, second, *more)
     yield _row(heads)
     yield "|" + "---|" * len(heads)
-    for row in rows:
+    shown = list(rows)
+    for row in shown[:ROWS_SHOWN]:
         yield _row(row)
+    if len(shown) > ROWS_SHOWN:
+        yield _row((f"and {len(shown) - ROWS_SHOWN} more", *("" for _ in heads[1:])))
 
 
 def _row(cells: Sequence[str]) -> str:
