@@ -70,6 +70,8 @@ class Published:
 
 ADVANCING = frozenset({RunState.RAMPING, RunState.HELD, RunState.BAKING})
 """The states in which a run may serve candidate."""
+MOST_PLANS = 5_000
+_plans: dict[UUID, ComponentPlan] = {}
 LIVE = tuple(state.value for state in RunState if state.is_live)
 
 
@@ -164,7 +166,7 @@ def from_row(row: RowMapping) -> Run:
     values = {field: row[field] for field in Run.__dataclass_fields__}
     values["state"] = RunState(row["state"])
     values["percentage"] = percentage(row["percentage"])
-    values["plan"] = adapter(ComponentPlan).validate_python(row["plan"])
+    values["plan"] = plan_of(row)
     return Run(**values)
 
 
@@ -175,3 +177,13 @@ def published(after: Document) -> Published:
         percentage=percentage(after["percentage"]),
         published_at=datetime.fromisoformat(after["publishedAt"]),
     )
+
+
+def plan_of(row: RowMapping) -> ComponentPlan:
+    """Gives the plan of a run, which never changes: the monitor reads the plans of all live runs each second."""
+    plan = _plans.get(row["id"])
+    if plan is None:
+        if len(_plans) >= MOST_PLANS:
+            _plans.clear()
+        plan = _plans[row["id"]] = adapter(ComponentPlan).validate_python(row["plan"])
+    return plan

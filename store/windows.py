@@ -14,6 +14,7 @@ from crossfade.wire import REQUESTS
 # Three kinds of rows: samples by window (over 0), candidate requests of the step (0), declared series (-1).
 # A lateral subquery with an aggregate is carried out for each window, by series and bucket; `is not distinct from`
 # keeps Postgres from the index by run, which holds the whole run. `latest` leaves out the partitions of days to come.
+# Of the instances of a gauge the one with the highest mean speaks, for the samples of all.
 _QUERY = text(
     """
     with subject as materialized (
@@ -29,17 +30,23 @@ _QUERY = text(
     from series
     join span on span.ordinal = series.ordinal
     cross join lateral (
-        select case when series.kind = 'gauge' then sample.instance end as instance,
-               sum(count)::bigint as total, sum(zeros)::bigint as zeros,
-               coalesce(sum(mean * count) / nullif(sum(count), 0), 0)::double precision as mean,
-               coalesce(string_agg(histogram, ''::bytea), ''::bytea) as histogram,
-               extract(epoch from max(ingested_at))::double precision as newest,
-               extract(epoch from max(bucket))::double precision as last_bucket
-        from migration_metrics as sample
-        where sample.series_id = series.series_id and bucket >= span.since and bucket < :latest
-          and sample.run_id is not distinct from series.run_id
-          and sample.step = series.step and sample.revision >= series.revision
-        group by 1
+        select (array_agg(instance order by mean desc, instance))[1] as instance,
+               sum(total)::bigint as total, sum(zeros)::bigint as zeros, max(mean) as mean,
+               string_agg(histogram, ''::bytea) as histogram, max(newest) as newest, max(last_bucket) as last_bucket
+        from (
+            select case when series.kind = 'gauge' then sample.instance end as instance,
+                   sum(count)::bigint as total, sum(zeros)::bigint as zeros,
+                   coalesce(sum(mean * count) / nullif(sum(count), 0), 0)::double precision as mean,
+                   coalesce(string_agg(histogram, ''::bytea), ''::bytea) as histogram,
+                   extract(epoch from max(ingested_at))::double precision as newest,
+                   extract(epoch from max(bucket))::double precision as last_bucket
+            from migration_metrics as sample
+            where sample.series_id = series.series_id and bucket >= span.since and bucket < :latest
+              and sample.run_id is not distinct from series.run_id
+              and sample.step = series.step and sample.revision >= series.revision
+            group by 1
+        ) as of_instance
+        having count(*) > 0
     ) as found
     union all
     select series.ordinal, 0, variant, metric, null, coalesce(opened, 0), coalesce(closed, 0), 0, ''::bytea, 0, 0
@@ -124,8 +131,8 @@ class _Found:
             self.opened, self.closed = row.total, row.zeros
         else:
             key = Key(row.seconds, Variant(row.variant), row.metric)
-            samples = Samples(row.total, row.zeros, row.mean, row.histogram, row.newest, row.last_bucket, row.instance)
-            self.windows[key] = _highest(self.windows.get(key), samples)
+            measured = (row.total, row.zeros, row.mean, row.histogram, row.newest, row.last_bucket, row.instance)
+            self.windows[key] = Samples(*measured)
 
     def measured(self) -> Measured:
         return Measured(
@@ -134,17 +141,3 @@ class _Found:
             open_requests=self.opened,
             closed_requests=self.closed,
         )
-
-
-def _highest(one: Samples | None, other: Samples) -> Samples:
-    """Gives two instances of a gauge as one: the higher mean, the samples of both."""
-    if one is None:
-        return other
-    high = one if one.mean >= other.mean else other
-    return Samples(
-        count=one.count + other.count,
-        mean=high.mean,
-        newest=max(one.newest, other.newest),
-        last_bucket=max(one.last_bucket, other.last_bucket),
-        instance=high.instance,
-    )
