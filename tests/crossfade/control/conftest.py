@@ -13,11 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.settings import Settings
 from crossfade.control import Client
+from crossfade.control.cli.running import run
 from store.engine import create_engine
 from tests.api.conftest import ADMIN, NO_TEMPORAL, PLANS, SDK, listening, running
 from tests.crossfade.control.scripted import Scripted
 
 T = TypeVar("T")
+Command = Callable[..., tuple[int, str, str]]
 
 
 @dataclass(frozen=True)
@@ -83,3 +85,17 @@ def client(api: Api) -> Iterator[Client]:
 def scripted() -> Iterator[Scripted]:
     with Scripted() as server:
         yield server
+
+
+@pytest.fixture
+def crossfade(api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command against the API; its exit code, what it prints, and what it complains about."""
+    monkeypatch.setenv("CROSSFADE_URL", api.url)
+    monkeypatch.setenv("CROSSFADE_TOKEN", ADMIN)
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        code = run(arguments)
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return command
