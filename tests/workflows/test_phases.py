@@ -1,5 +1,6 @@
 """Phases: dependencies, how many ramp at once, what a rollback does to siblings, and the gate at the end."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -63,30 +64,55 @@ async def test_a_failed_gate_keeps_the_next_phase_from_starting_until_it_passes(
     assert verdicts == ["pass", "fail"]
 
 
-async def rolled_back(stage: Stage, rule: OnComponentRollback) -> tuple[object, dict[str, ComponentStatus]]:
-    """One of two siblings fails; give the migration and where the siblings stand afterwards."""
-    ramp = steps(10, 100, hold=LONG)
-    parts = (component("good", ramp=ramp), component("bad", ramp=ramp))
-    policy = Policy(max_components_ramping=2, on_component_rollback=rule)
-    migration = await stage.start_phase(*parts, policy=policy)
-    await stage.until_percentage("good", 10)
-    await stage.until_percentage("bad", 10)
-    stage.traffic.failing.add("bad")
-    await stage.until_component(migration, "bad", ComponentStatus.ROLLED_BACK)
-    expected = {
-        OnComponentRollback.PAUSE_PHASE: ComponentStatus.PAUSED,
-        OnComponentRollback.ROLL_BACK_PHASE: ComponentStatus.ROLLED_BACK,
-        OnComponentRollback.CONTINUE: ComponentStatus.RAMPING,
-    }
-    await stage.until_component(migration, "good", expected[rule])
-    return migration, await stage.components(migration)
+# Where each of the siblings stands after `bad` has rolled back, and what it serves.
+SIBLINGS: dict[OnComponentRollback, dict[str, tuple[ComponentStatus, int]]] = {
+    OnComponentRollback.PAUSE_PHASE: {
+        "done": (ComponentStatus.COMPLETED, 100),
+        "good": (ComponentStatus.PAUSED, 10),
+        "fine": (ComponentStatus.PAUSED, 10),
+        "next": (ComponentStatus.PENDING, 0),
+    },
+    OnComponentRollback.ROLL_BACK_PHASE: {
+        "done": (ComponentStatus.ROLLED_BACK, 0),
+        "good": (ComponentStatus.ROLLED_BACK, 0),
+        "fine": (ComponentStatus.ROLLED_BACK, 0),
+        "next": (ComponentStatus.PENDING, 0),
+    },
+    OnComponentRollback.CONTINUE: {
+        "done": (ComponentStatus.COMPLETED, 100),
+        "good": (ComponentStatus.RAMPING, 10),
+        "fine": (ComponentStatus.RAMPING, 10),
+        "next": (ComponentStatus.RAMPING, 10),
+    },
+}
 
 
 @pytest.mark.parametrize("rule", list(OnComponentRollback))
 async def test_siblings_do_what_the_plan_says(stage: Stage, rule: OnComponentRollback) -> None:
-    await rolled_back(stage, rule)
-    served = (await stage.flag("good")).served_percentage
-    assert served == Decimal(0 if rule is OnComponentRollback.ROLL_BACK_PHASE else 10)
+    ramp = steps(10, 100, hold=LONG)
+    parts = (
+        component("done", ramp=steps(100), bake=timedelta(0)),
+        component("good", ramp=ramp, depends_on=("done",)),
+        component("fine", ramp=ramp, depends_on=("done",)),
+        component("bad", ramp=ramp),
+        component("next", ramp=ramp, depends_on=("done",)),
+    )
+    policy = Policy(max_components_ramping=3, on_component_rollback=rule)
+    migration = await stage.start_phase(*parts, policy=policy)
+    for name in ("good", "fine", "bad"):
+        await stage.until_percentage(name, 10)
+    stage.traffic.failing.add("bad")
+    for name, (status, percentage) in SIBLINGS[rule].items():
+        await stage.until_component(migration, name, status)
+        if status is not ComponentStatus.PENDING:
+            await stage.until_percentage(name, percentage)
+    await stage.until_component(migration, "bad", ComponentStatus.ROLLED_BACK)
+    back = {name: [each.started_at for each in await stage.rollbacks(name)] for name in SIBLINGS[rule]}
+    if rule is OnComponentRollback.ROLL_BACK_PHASE:
+        assert [len(back[name]) for name in ("done", "good", "fine", "next")] == [1, 1, 1, 0]
+        assert max(*back["good"], *back["fine"]) < back["done"][0]
+    else:
+        assert not any(back.values())
 
 
 async def test_a_rolled_back_component_is_tried_again_by_a_person_only(stage: Stage) -> None:
