@@ -14,7 +14,8 @@ from pathlib import Path
 from benchmarks.harness.environment import HOME
 from benchmarks.harness.report import Bar, Report, machine, versions
 from benchmarks.harness.table import table
-from benchmarks.scaling.journal import Grown
+from benchmarks.scaling.histories import Histories
+from benchmarks.scaling.journal import Fault, Grown
 from benchmarks.scaling.latency import Spread
 from benchmarks.scaling.plan import Size
 from benchmarks.scaling.run import NotMeasured, Result, run
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         versions=versions(VERSIONS),
         rounds=1,
         results={"components": size.components, "phases": size.phases, **asdict(result)},
-        bars=_bars(result),
+        bars=bars(result.status, result.histories, result.fault),
     )
     print(report.as_json() if asked.json else _text(report, result))
     return 0
@@ -88,11 +89,12 @@ def _tell(line: str) -> None:
     print(f"  {line}", file=sys.stderr, flush=True)
 
 
-def _bars(result: Result) -> tuple[Bar, ...]:
-    longest = max((each.most_events for each in result.histories.values()), default=0)
-    back = result.fault.rolled_back if result.fault else float("nan")
+def bars(status: str, found: Mapping[str, Histories], fault: Fault | None) -> tuple[Bar, ...]:
+    """What must hold."""
+    longest = max((each.most_events for each in found.values()), default=0)
+    back = fault.rolled_back if fault else float("nan")
     return (
-        Bar.at_least("the migration completes", float(result.status == "completed"), limit=1, unit="times"),
+        Bar.at_least("the migration completes", float(status == "completed"), limit=1, unit="times"),
         Bar.at_most("the longest history", longest, limit=LONGEST_HISTORY, unit="events"),
         Bar.at_most("from the first bad batch to the flag at 0", back, limit=FAILOVER, unit="s"),
     )
