@@ -12,7 +12,7 @@ import socketio
 
 from examples.airports.provider import EVENT, SOCKET_PATH
 
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 20.0
 
 
 class LinkLost(Exception):
@@ -127,7 +127,7 @@ class SdkLink:
         """Connect."""
         client = socketio.AsyncClient(reconnection=False, handle_sigint=False, http_session=session)
         try:
-            await client.connect(url, socketio_path=SOCKET_PATH, transports=["websocket"])
+            await client.connect(url, socketio_path=SOCKET_PATH, transports=["websocket"], wait_timeout=ANSWER_SECONDS)
         except socketio.exceptions.ConnectionError as error:
             raise LinkLost from error
         return cls(client)

@@ -95,7 +95,11 @@ async def open_line(target: Target, person: str) -> Line:
     client = socketio.AsyncClient(reconnection=False, handle_sigint=False, http_session=target.session)
     try:
         await client.connect(
-            target.url, auth={"user": person}, socketio_path="/live/socket.io", transports=["websocket"]
+            target.url,
+            auth={"user": person},
+            socketio_path="/live/socket.io",
+            transports=["websocket"],
+            wait_timeout=ANSWER_SECONDS,
         )
     except socketio.exceptions.ConnectionError as error:
         await client.disconnect()
