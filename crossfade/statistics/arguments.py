@@ -85,7 +85,7 @@ def probabilities(value: ArrayLike, argument: str) -> Floats:
         InvalidArgument: Something in it is not such a number.
     """
     given = floats(value, argument)
-    if not bool(np.all((given > 0) & (given < 1))):
+    if not (given.min(initial=0.5) > 0 and given.max(initial=0.5) < 1):
         raise InvalidArgument(argument, "must lie between 0 and 1")
     return given
 

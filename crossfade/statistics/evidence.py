@@ -33,8 +33,14 @@ def statuses(shape: tuple[int, ...], *exceptions: tuple[Bools, Status]) -> Texts
     """`OK` wherever none of the exceptions holds; of several the last one counts."""
     told: Texts = np.full(shape, Status.OK.value, dtype=_TEXT)
     for is_so, status in exceptions:
-        np.copyto(told, status.value, where=is_so)
+        if is_so.any():
+            np.copyto(told, status.value, where=is_so)
     return told
+
+
+def told_where(condition: Bools, values: Floats) -> Floats:
+    """The values, and NaN ("no decision") where the condition does not hold."""
+    return values if condition.all() else np.where(condition, values, np.nan)
 
 
 def peak(earlier: ArrayLike, log_e: ArrayLike) -> Floats:

@@ -26,6 +26,7 @@ class HarmPrior:
         spread: Of the log ratio; above 0.
         order: 0 gives the ratios next to the null most weight, 1 takes it from them, since nobody can tell them apart.
         log_weights: Logarithms of the weights, one for each of `STEPS`.
+        weights: These themselves, which add up to 1.
 
     Raises:
         InvalidArgument: `spread` is not above 0, or `order` is negative.
@@ -34,6 +35,7 @@ class HarmPrior:
     spread: float
     order: int = 0
     log_weights: Floats = field(init=False)
+    weights: Floats = field(init=False)
 
     def __post_init__(self) -> None:
         if not 0 < self.spread < np.inf:
@@ -42,6 +44,7 @@ class HarmPrior:
             raise InvalidArgument("order", "must be 0 or more")
         logs = log_normal_weights(STEPS, self.spread) + self.order * np.log(STEPS)
         object.__setattr__(self, "log_weights", logs - np.log(np.exp(logs).sum()))
+        object.__setattr__(self, "weights", np.exp(self.log_weights))
 
 
 def log_normal_weights(distances: Floats, spread: float) -> Floats:

@@ -20,12 +20,11 @@ from crossfade.statistics.priors import ANY_HARM, AROUND, PRIOR_SPREAD, STEPS, H
 
 _AROUND_WEIGHTS = np.exp(log_normal_weights(AROUND, PRIOR_SPREAD))
 _BIT = np.log(2.0)
+_FIRST, _STEP = AROUND[0] / _BIT, (AROUND[1] - AROUND[0]) / _BIT
 # Beyond these 2**x would leave the range of a float, and a mixture the range in which it has all its digits.
 _LARGEST, _FAR = 1000.0, 2.0**900
 # A slope that no two grid points have.
 _FLAT = 1e-200
-# Rows of the grid that are worked on together, so that they stay in the processor's cache.
-_BLOCK = 61
 # The interval's two ends, and four grid points at each: one further in, the end, and two further out.
 _OUTWARDS = np.array([[-1], [1]])
 _AROUND_END = np.arange(-1, 3).reshape(4, 1, 1) * _OUTWARDS
@@ -174,8 +173,8 @@ def sequential_rates(
     is_known = evidence.below > 0
     ratio = np.where(is_known, evidence.above / np.where(is_known, evidence.below, 1.0), np.inf)
     return SequentialRates(
-        log_e_harm=_BIT * (_log_mixture(logs[_HARM], np.exp(prior.log_weights)) - logs[_NULL]),
-        log_e_noninferior=_BIT * (_log_mixture(logs[_SAFE], np.exp(ANY_HARM.log_weights)) - logs[_MARGIN]),
+        log_e_harm=_BIT * (_log_mixture(logs[_HARM], prior.weights) - logs[_NULL]),
+        log_e_noninferior=_BIT * (_log_mixture(logs[_SAFE], ANY_HARM.weights) - logs[_MARGIN]),
         ratio=np.where((evidence.above > 0) | is_known, ratio, np.nan),
         low=low,
         high=high,
@@ -207,7 +206,7 @@ def side_log_e(x_control: Floats, x_treatment: Floats, share: Floats, *, margin:
     """The log e-value of one bucket against "the ratio is at least `margin`"; for planning, with events in parts."""
     grid = np.log(margin) - _upright(np.append(STEPS, 0.0), margin)
     logs = log_likelihoods(x_control, x_treatment, share, grid)
-    log_e: Floats = _BIT * (_log_mixture(logs[:-1], np.exp(ANY_HARM.log_weights)) - logs[-1])
+    log_e: Floats = _BIT * (_log_mixture(logs[:-1], ANY_HARM.weights) - logs[-1])
     return log_e
 
 
@@ -220,22 +219,22 @@ def _log_mixture(logs: Floats, weights: Floats) -> Floats:
     """log(sum of weight * 2**log) over the first axis, to base 2, without overflow."""
     rows = logs.reshape(len(logs), -1)
     mixed = _mixture(rows, weights)
-    largest = np.zeros_like(mixed)
+    if mixed.min(initial=1.0) > 1 / _FAR and mixed.max(initial=1.0) < _FAR:
+        return np.log2(mixed).reshape(logs.shape[1:])
     # Evidence of hundreds of bits is mixed once more, relative to the largest.
     far = np.flatnonzero(~((mixed > 1 / _FAR) & (mixed < _FAR)))
-    if far.size:
-        largest[far] = rows[:, far].max(axis=0)
-        mixed[far] = _mixture(rows[:, far] - largest[far], weights)
-    return (np.log2(mixed) + largest).reshape(logs.shape[1:])
+    largest = rows[:, far].max(axis=0)
+    mixed[far] = _mixture(rows[:, far] - largest, weights)
+    log_mixed = np.log2(mixed)
+    log_mixed[far] += largest
+    return log_mixed.reshape(logs.shape[1:])
 
 
 def _mixture(rows: Floats, weights: Floats) -> Floats:
-    mixed = np.zeros(rows.shape[1])
-    for start in range(0, len(rows), _BLOCK):
-        # exp2 is several times slower where it underflows.
-        likelihoods = np.clip(rows[start : start + _BLOCK], -_LARGEST, _LARGEST)
-        np.exp2(likelihoods, out=likelihoods)
-        mixed += weights[start : start + _BLOCK] @ likelihoods
+    # exp2 is several times slower where it underflows.
+    likelihoods = np.clip(rows, -_LARGEST, _LARGEST)
+    np.exp2(likelihoods, out=likelihoods)
+    mixed: Floats = weights @ likelihoods
     return mixed
 
 
@@ -249,10 +248,11 @@ def _interval(logs: Floats, alpha: Floats) -> tuple[Floats, Floats]:
     rows = np.broadcast_to(logs, (len(logs), *floors.shape)).reshape(len(logs), -1)
     floor = floors.ravel()
     inside = (rows > floor).view(np.int8)
-    last = (inside * _NUMBERS).max(axis=0).astype(np.int64)
-    ends = np.stack([last - inside.sum(axis=0, dtype=np.int8) + 1, last])
-    low, high = np.exp(AROUND[0] + (AROUND[1] - AROUND[0]) * (ends + _OUTWARDS * _beyond(rows, ends, floor)))
-    low[ends[0] == 0], high[last == len(rows) - 1] = 0.0, np.inf
+    ends = np.empty((2, len(floor)), dtype=np.int64)
+    ends[0] = len(rows) - 1 - (inside * _NUMBERS[::-1]).max(axis=0)
+    ends[1] = (inside * _NUMBERS).max(axis=0)
+    low, high = np.exp2(_FIRST + _STEP * (ends + _OUTWARDS * _beyond(rows, ends, floor)))
+    low[ends[0] == 0], high[ends[1] == len(rows) - 1] = 0.0, np.inf
     return low.reshape(floors.shape), high.reshape(floors.shape)
 
 
@@ -265,5 +265,5 @@ def _beyond(rows: Floats, ends: Integers, floor: Floats) -> Floats:
     fall = following - outer
     reach = (here - floor) / np.maximum(inner - here, _FLAT)
     from_outside = 1 + (following - floor) / np.where(fall > 0, fall, np.inf)
-    nearest: Floats = np.minimum(np.minimum(reach, from_outside), 1.0)
+    nearest: Floats = np.clip(np.minimum(reach, from_outside), 0.0, 1.0)
     return nearest

@@ -69,12 +69,16 @@ class Split:
         used: Whether an arm has a share at all.
         concentration: How many units the mixture expects in all.
         prior: How many of each arm.
+        freedom: Half the number of arms with a share, less 1/2.
+        constant: What the evidence owes to these alone.
     """
 
     shares: Floats
     used: Bools
     concentration: Floats
     prior: Floats
+    freedom: Floats
+    constant: Floats
 
     @classmethod
     def of(cls, weights: ArrayLike, *, concentration: ArrayLike = CONCENTRATION) -> Self:
@@ -99,7 +103,9 @@ class Split:
         shares = _with_axes(np.moveaxis(scaled / scaled.sum(axis=-1, keepdims=True), -1, 0), k.ndim + 1)
         used = shares > 0
         shares = np.where(used, shares, 1.0)
-        return cls(shares, used, k, k * shares)
+        prior = k * shares
+        constant = _remainder(k) - (used * _remainder(prior)).sum(axis=0)
+        return cls(shares, used, k, prior, (used.sum(axis=0) - 1) / 2, constant)
 
     def look(self, counted: ArrayLike) -> SampleRatio:
         """What `sample_ratio` says of counts, under this split.
@@ -125,7 +131,7 @@ class Split:
 
     def status(self, total: Floats, evidence: Floats) -> Texts:
         """Whether there are enough units for an alarm."""
-        is_ready = (self.shares.min(axis=0) * total >= MINIMUM_EXPECTED) | np.isinf(evidence)
+        is_ready = (self.shares.min(axis=0) * total >= MINIMUM_EXPECTED) | (evidence == np.inf)
         return statuses(is_ready.shape, (~is_ready, Status.INSUFFICIENT_DATA))
 
     def _log_e(self, n: Floats) -> Floats:
@@ -143,11 +149,10 @@ class Split:
         # (1 + d) ln(1 + d) - d: the d add up to nothing when weighted by theta, so they may be taken out.
         growth = np.log1p(np.maximum(deviation, -1 + 1e-300))
         change = expected * ((1 + deviation) * growth - deviation) - 0.5 * growth
-        change += _remainder(prior + n) - _remainder(prior)
+        rests = _remainder(np.concatenate([prior + n, size[None]]))
+        change += rests[:-1]
         change *= used
-        stirling = _remainder(size) - _remainder(self.concentration)
-        logs: Floats = change.sum(axis=0) - stirling
-        logs -= (used.sum(axis=0) - 1) / 2 * np.log1p(total / self.concentration)
+        logs = change.sum(axis=0) + self.constant - rests[-1] - self.freedom * np.log1p(total / self.concentration)
         return logs if used.all() else np.where(((n > 0) & ~used).any(axis=0), np.inf, logs)
 
 

@@ -23,7 +23,7 @@ from crossfade.statistics.arguments import (
     positives,
     probabilities,
 )
-from crossfade.statistics.evidence import Status, statuses
+from crossfade.statistics.evidence import Status, statuses, told_where
 from crossfade.statistics.mixtures import standardised, tuning
 from crossfade.statistics.stratified import StratifiedMeans
 from crossfade.statistics.tails import log_scaled_normal
@@ -129,7 +129,7 @@ def sequential_means(evidence: StratifiedMeans, design: MeanDesign) -> Sequentia
     sizes, growth = tests.information + tests.rho, np.log1p(tests.information / tests.rho)
     z = standardised(tests.score, sizes)
     log_e = np.concatenate([z[:1] ** 2 / 2, log_scaled_normal(z[1:])]) - growth / 2
-    weight = np.where(evidence.weight > 0, evidence.weight, np.nan)
+    weight = told_where(evidence.weight > 0, evidence.weight)
     difference = tests.score[0] / weight
     half = np.sqrt(sizes[0] * (growth[0] + design.strictness)) / weight
     return SequentialMeans(
@@ -190,14 +190,14 @@ def _three_tests(
     of_control, of_treatment = variances
     information = of_control + of_treatment
     scores, informations = np.empty((3, *shape)), np.empty((3, *shape))
-    scores[0], informations[0] = evidence.score, np.where(information > 0, information, np.nan)
-    scores[1], informations[1] = design.sign * evidence.score, np.where(is_ready, information, np.nan)
+    scores[0], informations[0] = evidence.score, told_where(information > 0, information)
+    scores[1], informations[1] = design.sign * evidence.score, told_where(is_ready, information)
     base = evidence.weight
     if design.is_relative:
         base = evidence.score_control
         is_ready = is_ready & (base > 0)
         information = of_control * (1 + design.sign * design.margin) ** 2 + of_treatment
-    scores[2], informations[2] = design.margin * base - scores[1], np.where(is_ready, information, np.nan)
+    scores[2], informations[2] = design.margin * base - scores[1], told_where(is_ready, information)
     missing = (1,) * (len(shape) - design.margin.ndim)
     return _Tests(scores, informations, design.rho.reshape(3, *missing, *design.margin.shape))
 
@@ -206,6 +206,8 @@ def _readiness(evidence: StratifiedMeans, information: Floats) -> tuple[Bools, T
     """Where a verdict is allowed, and why not where it is not."""
     has_treatment, has_events = evidence.n_treatment >= MINIMUM_TREATMENT, evidence.has_events
     is_ready = (information > 0) & has_treatment & has_events
+    if is_ready.all():
+        return is_ready, statuses(is_ready.shape)
     status = statuses(
         information.shape,
         (~has_events, Status.TOO_FEW_EVENTS),

@@ -11,6 +11,7 @@ import numpy as np
 
 from crossfade.statistics.accumulators import Counts, Moments, mean_difference
 from crossfade.statistics.arguments import Bools, Floats, aligned
+from crossfade.statistics.evidence import told_where
 
 MINIMUM_EVENTS = 30
 """No verdict on conversions with fewer successes, or failures, in an arm: of so few the sum is not normal (M12)."""
@@ -100,10 +101,10 @@ class StratifiedMeans:
 
     def variances(self) -> tuple[Floats, Floats]:
         """The variance of control's part of S and of treatment's; NaN where one arm has too few values to know it."""
-        known = (self.degrees_control > 0) & (self.degrees_treatment > 0) & (self.weight > 0)
+        known = np.minimum(np.minimum(self.degrees_control, self.degrees_treatment), self.weight) > 0
         s2_c = self.m2_control / np.maximum(self.degrees_control, 1)
         s2_t = self.m2_treatment / np.maximum(self.degrees_treatment, 1)
-        return s2_c * self.spread_control, np.where(known, s2_t * self.spread_treatment, np.nan)
+        return s2_c * self.spread_control, told_where(known, s2_t * self.spread_treatment)
 
     def information(self) -> Floats:
         """V, the variance of S; NaN where an arm has too few values to know it."""

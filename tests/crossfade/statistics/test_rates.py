@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 
 from crossfade.statistics.accumulators import Counts
 from crossfade.statistics.evidence import log_p_value, peak, rejects
@@ -118,3 +119,21 @@ def test_a_hundred_looks_at_a_ramp_with_a_drifting_baseline_raise_few_false_alar
         folded = bucket if folded is None else folded + bucket
         highest = peak(highest, sequential_rates(folded).log_e_harm)
     assert rejects(highest, alpha=0.05).mean() <= 0.05
+
+
+@pytest.mark.parametrize(
+    "four", [(5179, 37, 520, 9), (10**6, 1000, 10**6, 90_000), (10**6, 90_000, 10**6, 1000)], ids=["few", "up", "down"]
+)
+def test_evidence_beyond_the_range_of_a_float_keeps_its_digits(four: tuple[int, int, int, int]) -> None:
+    """Likelihood ratios of e**50000 and e**-50000, beside an ordinary metric, against scipy's logsumexp."""
+    n_c, x_c, n_t, x_t = four
+    look = sequential_rates(
+        RateEvidence.of(Counts.of([n_c, 5179], [x_c, 37]), Counts.of([n_t, 520], [x_t, 9]), design=DESIGN)
+    )
+    steps = np.arange(1, 61) * np.log(20) / 60
+    weights = np.exp(-(steps**2) / (2 * 0.7**2))
+    for told, ratio, sign in ((look.log_e_harm, 1.0, 1), (look.log_e_noninferior, 1.5, -1)):
+        ratios = ratio * np.exp(sign * np.append(0.0, steps))
+        logs = x_t * np.log(ratios) - (x_c + x_t) * np.log(ratios * n_t + n_c)
+        expected = special.logsumexp(logs[1:] - logs[0], b=weights / weights.sum())
+        assert told[0] == pytest.approx(expected, rel=1e-10)

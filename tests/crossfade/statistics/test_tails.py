@@ -1,12 +1,21 @@
 import numpy as np
 import pytest
+from scipy import special
 
-from crossfade.statistics.tails import log_chi_square, log_normal, log_student, probability
+from crossfade.statistics.tails import log_chi_square, log_normal, log_scaled_normal, log_student, probability
 
 
 def test_deep_tails_agree_with_60_digit_arithmetic() -> None:
     logs = log_student(np.array([-40.0, -1e3, -1e5]), np.array([399998.0, 150.5, 90.0]))
     assert logs == pytest.approx([-803.010692564978865, -665.755278609654146, -836.84347817205658], rel=1e-11)
+
+
+def test_a_scaled_normal_tail_is_that_of_scipy_and_finite_far_out() -> None:
+    z = np.linspace(-30, 40, 281)
+    assert log_scaled_normal(z) == pytest.approx(np.log(2) + special.log_ndtr(z) + z**2 / 2, rel=1e-11, abs=1e-11)
+    # By the asymptotic series 1 / (|z| sqrt(pi / 2)), and by a probability of 1.
+    far = log_scaled_normal(np.array([-1e150, 1e150]))
+    assert far == pytest.approx([-150 * np.log(10) - np.log(np.pi / 2) / 2, 5e299])
 
 
 def test_deep_chi_square_tails_have_their_closed_forms() -> None:
