@@ -46,6 +46,7 @@ TABLE: Mapping[type[errors.CrossfadeError], Answer] = {
     errors.MigrationIsLive: Answer(409, "Wait for it to end, or abort it.", names="migrationId"),
     errors.ComponentIsLive: Answer(409, "Wait for its run to end, or roll it back.", names="component"),
     errors.NothingToRollBack: Answer(409, "It serves legacy to everybody already."),
+    errors.KeyReused: Answer(422, "It has had another body; draw a new key for another order."),
     errors.NotComplete: Answer(409, "Wait until its rollout is complete at 100 % of everybody."),
     errors.Retired: Answer(409, "There is nothing to go back to; PUT its flag if you know better.", names="component"),
     errors.Stopped: Answer(409, "A stop is in force. Lowering is still allowed; raising needs its release."),

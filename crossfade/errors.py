@@ -80,6 +80,10 @@ class NothingToRollBack(CrossfadeError):
     """The component serves legacy to everybody and has no run."""
 
 
+class KeyReused(CrossfadeError):
+    """An idempotency key names one order for ever."""
+
+
 class NotComplete(CrossfadeError):
     """Only a complete component, on for everybody, can be retired."""
 

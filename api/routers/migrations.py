@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from api.current import chosen
 from api.names import IdempotencyKey, Limit
 from api.orders import tell
 from api.problems import Problem, Refused, documented
+from api.repeats import once
 from api.route import needs, resource
 from api.routers.phases import phase_shown
 from api.services import By, Services, The
@@ -20,6 +22,7 @@ from api.shown import shown
 from crossfade import plan as plans
 from crossfade.plan.resolved import Plan
 from store import components, migrations, phases
+from store.engine import AsyncConnection
 from store.migrations import Migration
 
 router = resource("migrations")
@@ -48,7 +51,7 @@ class MigrationBody(Body):
     responses=documented({404, 409}),
     openapi_extra=needs(Scope.OPERATE),
 )
-async def start(body: MigrationBody, the: The, by: By) -> dict[str, object]:
+async def start(body: MigrationBody, the: The, by: By, key: IdempotencyKey = None) -> dict[str, object]:
     """Check the plan as a whole and start it; it is refused as a whole, with every problem's line and field.
 
     The start goes through the outbox: it is certain, and happens when Temporal is there.
@@ -57,8 +60,8 @@ async def start(body: MigrationBody, the: The, by: By) -> dict[str, object]:
     plan = await asyncio.to_thread(plans.load, text, environ=_environ(the), file=file)
     _require_here(plan, by.environment)
     async with the.database.transaction() as connection:
-        migration = await migrations.create(connection, plan=plan, text=text, actor=by.actor)
-    return {**_summary(migration), "warnings": plan.warnings, "withoutEffect": plan.without_effect}
+        act = partial(_create, connection, by, plan, text)
+        return await once(connection, by, "migrations", key, body, act)
 
 
 @router.get("/migrations", summary="List migrations", openapi_extra=needs(Scope.READ))
@@ -113,6 +116,11 @@ async def abort(
 ) -> dict[str, object]:
     """Roll back what is live, leave what is completed, and end."""
     return await _tell(migration_id, "abort", the, by, body or Because(), key)
+
+
+async def _create(connection: AsyncConnection, by: Caller, plan: Plan, text: bytes) -> dict[str, object]:
+    migration = await migrations.create(connection, plan=plan, text=text, actor=by.actor)
+    return {**_summary(migration), "warnings": plan.warnings, "withoutEffect": plan.without_effect}
 
 
 async def _tell(

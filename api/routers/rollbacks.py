@@ -1,14 +1,16 @@
 """Rollbacks: asked for by a person, listed, read with their steps."""
 
+from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Query, Response
 
-from api.auth import Scope
+from api.auth import Caller, Scope
 from api.bodies import Body, Reason
-from api.names import ComponentName, Limit
+from api.names import ComponentName, IdempotencyKey, Limit
 from api.problems import documented
+from api.repeats import once
 from api.route import needs, resource
 from api.services import By, The
 from api.shown import shown
@@ -39,6 +41,7 @@ async def roll_back(
     by: By,
     response: Response,
     body: RollbackBody | None = None,
+    key: IdempotencyKey = None,
     *,
     dry_run: Annotated[bool, Query(alias="dryRun", description="List the steps and change nothing.")] = False,
 ) -> dict[str, object]:
@@ -51,18 +54,8 @@ async def roll_back(
         response.status_code = 200
         return await _rehearse(component, the, by)
     async with the.database.transaction() as connection:
-        await _require_known(connection, by, component)
-        rollback = await rollbacks.begin(
-            connection,
-            environment=by.environment,
-            component=component,
-            trigger=RollbackTrigger.MANUAL,
-            actor=by.actor,
-            reason=order.reason,
-            evidence={},
-            restore=order.restore,
-        )
-    return {"rollback": shown(rollback)}
+        act = partial(_begin, connection, by, component, order)
+        return await once(connection, by, f"{component}/rollback", key, order, act)
 
 
 @router.get("/rollbacks", summary="List rollbacks", openapi_extra=needs(Scope.READ))
@@ -83,6 +76,21 @@ async def get_rollback(rollback_id: UUID, the: The, by: By) -> dict[str, object]
     """One rollback with its steps and its evidence."""
     async with the.database.transaction() as connection:
         rollback = await rollbacks.get(connection, environment=by.environment, rollback_id=rollback_id)
+    return {"rollback": shown(rollback)}
+
+
+async def _begin(connection: AsyncConnection, by: Caller, component: str, order: RollbackBody) -> dict[str, object]:
+    await _require_known(connection, by, component)
+    rollback = await rollbacks.begin(
+        connection,
+        environment=by.environment,
+        component=component,
+        trigger=RollbackTrigger.MANUAL,
+        actor=by.actor,
+        reason=order.reason,
+        evidence={},
+        restore=order.restore,
+    )
     return {"rollback": shown(rollback)}
 
 

@@ -4,13 +4,16 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.auth import Scope
+from api.auth import Caller, Scope
 from api.bodies import Body, Reason
+from api.names import IdempotencyKey
 from api.problems import documented
+from api.repeats import once
 from api.route import needs, resource
 from api.services import By, The
 from api.shown import shown
 from store import stops
+from store.engine import AsyncConnection
 
 router = resource("emergency stop")
 
@@ -31,7 +34,9 @@ class StopBody(Body):
     responses=documented({404}),
     openapi_extra=needs(Scope.OPERATE),
 )
-async def emergency_stop(the: The, by: By, body: StopBody | None = None) -> dict[str, object]:
+async def emergency_stop(
+    the: The, by: By, body: StopBody | None = None, key: IdempotencyKey = None
+) -> dict[str, object]:
     """Disable every flag, roll back every live run and end every live migration as failed, in one transaction.
 
     It needs neither Temporal nor a worker. The answer says what was stopped in Postgres; every client obeys within its
@@ -40,15 +45,19 @@ async def emergency_stop(the: The, by: By, body: StopBody | None = None) -> dict
     """
     order = body or StopBody()
     async with the.database.transaction() as connection:
-        stop = await stops.stop(
-            connection,
-            environment=by.environment,
-            migration_id=order.migration_id,
-            actor=by.actor,
-            reason=order.reason,
-        )
-        if order.migration_id is None:
-            await stops.release(connection, environment=by.environment, actor=by.actor, reason=_NOTHING_STAYS)
+        return await once(connection, by, "emergency-stop", key, order, lambda: _stop(connection, by, order))
+
+
+async def _stop(connection: AsyncConnection, by: Caller, order: StopBody) -> dict[str, object]:
+    stop = await stops.stop(
+        connection,
+        environment=by.environment,
+        migration_id=order.migration_id,
+        actor=by.actor,
+        reason=order.reason,
+    )
+    if order.migration_id is None:
+        await stops.release(connection, environment=by.environment, actor=by.actor, reason=_NOTHING_STAYS)
     answer = shown(stop)
     assert isinstance(answer, dict)
     return answer

@@ -1,7 +1,16 @@
 """The tables. Rows never leave `store`."""
 
 from store.tables.base import metadata
-from store.tables.control import api_tokens, audit_log, control, monitors, outbox, replicas, sdk_clients
+from store.tables.control import (
+    api_tokens,
+    audit_log,
+    control,
+    first_answers,
+    monitors,
+    outbox,
+    replicas,
+    sdk_clients,
+)
 from store.tables.flags import feature_flags, flag_revisions, rollback_events, rollback_steps, run_readings, runs
 from store.tables.metrics import (
     ab_testing_cohorts,
@@ -29,6 +38,7 @@ __all__ = [
     "control",
     "data_validation_checkpoints",
     "feature_flags",
+    "first_answers",
     "flag_revisions",
     "ingest_batches",
     "inter_phase_validation",

@@ -42,6 +42,16 @@ audit_log = Table(
     Index("ix_audit_log_run_id", "run_id", postgresql_where=text("run_id is not null")),
 )
 
+first_answers = Table(
+    "first_answers",
+    metadata,
+    label("environment", primary_key=True),
+    label("key", primary_key=True),
+    label("digest"),
+    document("answer"),
+    moment("answered_at", default=True),
+)
+
 outbox = Table(
     "outbox",
     metadata,

@@ -25,7 +25,7 @@ from workflows.messages import (
 )
 from workflows.rollout import Rollout
 
-MANY = 6
+MANY = 4
 ALL_AT_ONCE = Policy(max_components_ramping=50, on_component_rollback=OnComponentRollback.CONTINUE)
 
 

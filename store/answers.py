@@ -1,0 +1,28 @@
+"""First answers to orders that carry an idempotency key: whoever repeats the order gets the same one."""
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from crossfade.errors import KeyReused
+from store import control
+from store.documents import Document
+from store.tables import first_answers
+
+
+async def find(connection: AsyncConnection, *, environment: str, key: str, digest: str) -> Document | None:
+    """Gives the answer that this key has had; orders with a key queue up. Raises KeyReused for another digest."""
+    await control.lock(connection, environment)
+    mine = (first_answers.c.environment == environment, first_answers.c.key == key)
+    row = (await connection.execute(select(first_answers).where(*mine))).one_or_none()
+    if row is None:
+        return None
+    if row.digest != digest:
+        raise KeyReused
+    answer: Document = row.answer
+    return answer
+
+
+async def keep(connection: AsyncConnection, *, environment: str, key: str, digest: str, answer: Document) -> None:
+    """Keeps the first answer, in the transaction of what it tells."""
+    values = {"environment": environment, "key": key, "digest": digest, "answer": answer}
+    await connection.execute(insert(first_answers).values(values))
