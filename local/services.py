@@ -12,7 +12,7 @@ from local.tokens import Tokens
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = "production"
-REQUESTS_PER_SECOND = 160
+REQUESTS_PER_SECOND = 140
 _PHASES = ("utilities", "search", "errors", "repository", "websocket")
 
 

@@ -13,7 +13,7 @@ from examples.airports.component import Component
 from examples.airports.components import build, websocket_provider_sdk
 from examples.airports.components.boards import Boards
 from examples.airports.crosschecks.crosscheck import CrossCheck
-from examples.airports.database import create_engine, open_directory
+from examples.airports.database import create_engine, open_directory, warm
 from examples.airports.faults import Faults
 from examples.airports.routes import Parts, component_routes, fault_routes, operating_routes
 from examples.airports.selfcheck import SelfCheck
@@ -30,6 +30,7 @@ def create_app(database_url: str, client: Client) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = create_engine(database_url)
         directory = await open_directory(engine)
+        await warm(engine)
         boards = Boards(directory)
         components = build(engine, directory, ready=[websocket_provider_sdk.build(boards)])
         faults = Faults(components)

@@ -1,7 +1,7 @@
 """The search for words: `LIKE '%...%'` (legacy), PostgreSQL's full-text search (candidate).
 
-Both look at the words of names and cities without their accents and answer with at most ten airports, the most
-important first. Legacy reads the whole table for each query; candidate asks an index.
+Both look at the words of names and cities without their accents, of the airports with airline traffic, and answer with
+at most ten of them, the most important first. Legacy reads the whole table for each query; candidate asks an index.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from examples.airports.answers import Answer, Malformed, Params
 from examples.airports.component import Component, differing
-from examples.airports.database import airports
+from examples.airports.database import texts
 from examples.airports.directory import Directory
 from examples.airports.text import fold, is_clean, words
 
@@ -23,7 +23,7 @@ NAME = "search-full-text"
 MOST_HITS = 10
 LONGEST_QUERY = 80
 _COLUMNS = ("icao", "iata", "name", "city", "country", "importance")
-_TABLE = airports.c
+_TABLE = texts.c
 
 Hit: TypeAlias = dict[str, object]
 

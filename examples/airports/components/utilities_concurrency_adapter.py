@@ -1,6 +1,6 @@
 """Boards of airports: a lock and a limit made by hand (legacy), anyio's (candidate).
 
-A board shows up to eight airports. Each is looked up in the database by itself, at most four at once in the whole
+A board shows up to eight airports. Each is looked up in the database by itself, at most ten at once in the whole
 application, and nobody looks up what somebody else is looking up already: they wait and share the card. Cards are kept
 in a cache with a budget.
 """
@@ -26,7 +26,7 @@ from examples.airports.directory import Directory
 from examples.airports.memory import Memory
 
 NAME = "utilities-concurrency-adapter"
-LIMIT = 4
+LIMIT = 10
 LARGEST_BOARD = 8
 _CODE = re.compile(r"[A-Za-z0-9]{3,4}", re.ASCII)
 _COLUMNS = ("icao", "iata", "name", "city", "country", "elevation_ft", "time_zone")

@@ -28,6 +28,7 @@ HOSTILE = (
     "$1",
     ":lock",
 )
+_HUBS_EVERY = 10
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _ACCENTS = {"a": "áãä", "e": "éèê", "i": "íï", "o": "óöô", "u": "úüû", "n": "ñ", "c": "ç"}
 
@@ -56,6 +57,10 @@ class Material:
     def airport(self) -> airportsdata.Airport:
         """An airport in a city, mostly one of those that people fly to."""
         return self.random.choice(self.weighted((6, self._international), (3, self._busy), (1, self._airports)))
+
+    def hub(self) -> str:
+        """The code of one of the airports that a board is mostly looked at for."""
+        return self.random.choice(self._international[::_HUBS_EVERY])["iata"]
 
     def code(self) -> str:
         """The code of an airport as people know it."""

@@ -12,7 +12,7 @@ SIMILAR = "utilities-ml-service"
 
 def board(material: Material) -> Mapping[str, str]:
     """Some airports side by side."""
-    codes = [material.code() for _ in range(material.random.randint(1, 5))]
+    codes = [material.hub() if material.chance(0.8) else material.code() for _ in range(material.random.randint(1, 4))]
     return material.weighted(
         (78, {"codes": ",".join(codes)}),
         (6, {"codes": ", ".join(code.lower() for code in (*codes, codes[0]))}),
