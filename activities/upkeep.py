@@ -11,6 +11,7 @@ from typing import Final
 
 import store.compaction
 import store.control
+import store.metrics
 import store.outbox
 from store.engine import AsyncEngine
 
@@ -78,9 +79,10 @@ async def compact(engine: AsyncEngine, each: Round) -> int:
 
 
 async def prune(engine: AsyncEngine) -> int:
-    """Forget some messages that were delivered long ago; how many."""
+    """Forget some messages that were delivered long ago, and ids of batches that cannot come again; how many."""
     async with engine.begin() as connection:
-        return await store.outbox.prune(connection, older=OUTBOX_KEPT, limit=PRUNED_AT_ONCE)
+        messages = await store.outbox.prune(connection, older=OUTBOX_KEPT, limit=PRUNED_AT_ONCE)
+        return messages + await store.metrics.forget_batches(connection, limit=PRUNED_AT_ONCE)
 
 
 def _slot(moment: datetime, width: timedelta) -> datetime:

@@ -2,23 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crossfade.errors import BatchConflict
-from crossfade.intake import Dropped, Row, Screened, screened
+from crossfade.intake import OLDEST_BATCH, Dropped, Row, Screened, screened
 from crossfade.wire import Batch
 from store import documents, series
+from store.control import now as clock
 from store.tables import feature_flags, flag_revisions, ingest_batches
 from store.totals import Totals, totals
 from store.windows import measured
 
-__all__ = ["Dropped", "IngestResult", "Totals", "ingest", "measured", "totals"]
+__all__ = ["Dropped", "IngestResult", "Totals", "forget_batches", "ingest", "measured", "totals"]
 
 COLUMNS = (
     "series_id",
@@ -71,6 +72,17 @@ async def ingest(
     if counted:
         await _copy(connection, environment, intake.batch_id, counted)
     return result
+
+
+async def forget_batches(connection: AsyncConnection, *, limit: int) -> int:
+    """Deletes ids of batches that would be refused for their age if they came again, and gives how many."""
+    oldest = (await clock(connection)) - OLDEST_BATCH - timedelta(hours=1)
+    # An id begins with the milliseconds at which it was made.
+    ids = select(ingest_batches.c.batch_id).where(
+        ingest_batches.c.batch_id < UUID(int=int(oldest.timestamp() * 1000) << 80)
+    )
+    old = ingest_batches.c.batch_id.in_(ids.order_by(ingest_batches.c.batch_id).limit(limit))
+    return (await connection.execute(delete(ingest_batches).where(old))).rowcount
 
 
 async def _placed(

@@ -1,5 +1,6 @@
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -117,3 +118,18 @@ async def test_nobody_compacts_while_another_does(engine: Any) -> None:
     async with engine.begin() as one, engine.begin() as other:
         assert await compacted(one) == 2
         assert await compacted(other) == 0
+
+
+async def test_ids_of_batches_that_cannot_come_again_are_forgotten(connection: AsyncConnection) -> None:
+    run = await stepped(connection, await begun(connection))
+    await ingest(connection, batch(summary(count=1, revision=run.revision or 0)))
+    ages = {"two days": timedelta(days=2), "four days": timedelta(days=4)}
+    copied = (
+        "insert into ingest_batches select :id, day, :name, digest, answer, received_at from ingest_batches limit 1"
+    )
+    for name, age in ages.items():
+        made_at = UUID(int=int((now() - age).timestamp() * 1000) << 80)
+        await connection.execute(text(copied), {"id": made_at, "name": name})
+    assert [await metrics.forget_batches(connection, limit=10) for _ in range(2)] == [1, 0]
+    left = (await connection.execute(text("select environment from ingest_batches"))).scalars().all()
+    assert sorted(left) == ["test", "two days"]
