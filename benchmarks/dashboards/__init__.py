@@ -1,0 +1,1 @@
+"""What the benchmark of the dashboard needs: samples of an hour, and viewers."""
