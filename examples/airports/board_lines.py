@@ -34,7 +34,7 @@ class Watcher:
     async def is_served(self) -> bool:
         """Whether the person can stay: the connection is there and of the right variant, opened anew if it broke."""
         if self._connection is not None and self._boards.is_lost(self._connection.variant, self.id):
-            await self.close(abnormal=True)
+            await self.close()
         if self._connection is None:
             connection = self._client.connection(NAME, self._person)
             try:
@@ -50,11 +50,11 @@ class Watcher:
         if self._connection is not None and self._connection.variant == CANDIDATE and faults.breaks(NAME):
             await self._boards.cut(CANDIDATE, self.id)
 
-    async def close(self, *, abnormal: bool = False) -> None:
-        """Close and count the end."""
+    async def close(self) -> None:
+        """Close and count the end: abnormal when the connection broke before."""
         if connection := self._connection:
             self._connection = None
-            connection.close(abnormal=abnormal)
+            connection.close(abnormal=self._boards.is_lost(connection.variant, self.id))
             with suppress(LinkLost):
                 await self._boards.detach(connection.variant, self.id)
 

@@ -43,7 +43,7 @@ class Boards:
     def is_lost(self, variant: str, watcher: str) -> bool:
         """Whether a watcher's connection broke."""
         link = self._own.get((variant, watcher))
-        return link is None or link.is_lost
+        return link is not None and link.is_lost
 
     async def cut(self, variant: str, watcher: str) -> None:
         """Have the provider break a watcher's connection off, and return once that is noticed."""

@@ -95,16 +95,21 @@ class HandMadeLink:
             raise LinkLost from error
 
     async def _read(self) -> None:
-        async for message in self._socket:
-            frame = message.data
-            if frame == "2":
-                with suppress(aiohttp.ClientError, OSError):
-                    await self._socket.send_str("3")
-            elif isinstance(frame, str) and frame.startswith("43"):
-                self._acknowledged(frame[2:])
-        for answer in self._waiting.values():
-            if not answer.done():
-                answer.set_exception(LinkLost())
+        try:
+            async for message in self._socket:
+                await self._received(message.data)
+        except (ValueError, TypeError, IndexError, aiohttp.ClientError, OSError):
+            await self._socket.close()  # that was not the protocol, or there is nobody to answer to
+        finally:
+            for answer in self._waiting.values():
+                if not answer.done():
+                    answer.set_exception(LinkLost())
+
+    async def _received(self, frame: object) -> None:
+        if frame == "2":
+            await self._socket.send_str("3")
+        elif isinstance(frame, str) and frame.startswith("43"):
+            self._acknowledged(frame[2:])
 
     def _acknowledged(self, frame: str) -> None:
         digits, bracket, rest = frame.partition("[")

@@ -18,6 +18,10 @@ class Moved(Exception):
     """The user's connection should be of the other transport now."""
 
 
+class Broken(Moved):
+    """The connection ended instead of an answer."""
+
+
 class Line(Protocol):
     """An open connection."""
 
@@ -36,10 +40,13 @@ class RawLine:
 
     async def look_up(self, message: str) -> Mapping[str, object]:
         """Send a frame and take the next one as its answer."""
-        await self._socket.send_str(message)
+        try:
+            await self._socket.send_str(message)
+        except (aiohttp.ClientError, OSError) as error:
+            raise Broken from error
         frame = await self._socket.receive(ANSWER_SECONDS)
         if frame.type is not aiohttp.WSMsgType.TEXT:
-            raise Moved
+            raise Broken
         return _told(json.loads(frame.data))
 
     async def close(self) -> None:

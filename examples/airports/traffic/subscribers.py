@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import cast
 
-from examples.airports.traffic.lines import Line, RawLine, open_raw
+from examples.airports.traffic.lines import Broken, Line, RawLine, open_raw
 from examples.airports.traffic.target import Target
 
 MESSAGES_A_CONNECTION = 4
@@ -30,15 +30,11 @@ class Subscriber:
         """Ask for what is new since the last time; for everything that is watched, when this is the first."""
         if self._sent >= MESSAGES_A_CONNECTION:
             await self.lose()
-        line = await self.connected()
-        self._sent += 1
-        asked = json.loads(message)
-        if not isinstance(asked, dict) or asked.get("kind") != "subscribe":
-            return await line.look_up(message)
-        answer = await line.look_up(json.dumps({**asked, **self._known, "kind": self._kind}))
-        if "until" in answer:
-            self._learn(answer)
-        return answer
+        try:
+            return await self._ask(message)
+        except Broken:
+            await self.lose()
+            return await self._ask(message)
 
     async def connected(self) -> RawLine:
         """The connection, opened when there is none."""
@@ -57,6 +53,17 @@ class Subscriber:
     async def close(self) -> None:
         """Say good-bye."""
         await self.lose()
+
+    async def _ask(self, message: str) -> Mapping[str, object]:
+        line = await self.connected()
+        self._sent += 1
+        asked = json.loads(message)
+        if not isinstance(asked, dict) or asked.get("kind") != "subscribe":
+            return await line.look_up(message)
+        answer = await line.look_up(json.dumps({**asked, **self._known, "kind": self._kind}))
+        if "until" in answer:
+            self._learn(answer)
+        return answer
 
     def _learn(self, answer: Mapping[str, object]) -> None:
         if "snapshot" in answer:

@@ -38,6 +38,7 @@ class House:
     plane: ControlPlane
     client: Client
     faults: Faults
+    boards: Boards
     stream: Stream
     target: Target
 
@@ -86,7 +87,7 @@ async def live_house(directory: Directory, percentages: Mapping[str, int]) -> As
         application.mount("/live/socket.io", sockets.application)
         async with _listening(application) as url:
             target = Target(url, session, Counts([component.name for component in components]))
-            yield House(plane, client, faults, stream, target)
+            yield House(plane, client, faults, boards, stream, target)
         await boards.close()
         await asyncio.to_thread(client.close)
 

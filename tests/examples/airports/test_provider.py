@@ -140,6 +140,18 @@ async def test_the_hand_made_client_writes_the_frames_of_the_protocol(session: a
     assert received == ["40", '421["board", {"airport": "FRA"}]', "3", "41", "1"]
 
 
+@pytest.mark.parametrize("nonsense", ["431", "431[", "431[]"])
+async def test_an_answer_that_is_none_ends_the_hand_made_connection(
+    session: aiohttp.ClientSession, nonsense: str
+) -> None:
+    async with _scripted_provider(['0{"sid":"t-1"}'], {"40": '40{"sid":"s-1"}', "42": nonsense}, []) as url:
+        link = await HandMadeLink.open(session, url)
+        with pytest.raises(LinkLost):
+            await link.ask({"airport": "FRA"})
+        await link.close()
+        assert link.is_lost
+
+
 @pytest.mark.parametrize("opening", ["", "4", '44{"message":"no"}'])
 async def test_a_handshake_that_fails_is_a_lost_connection(session: aiohttp.ClientSession, opening: str) -> None:
     async with _scripted_provider([opening], {}, []) as url:
