@@ -152,6 +152,14 @@ class ComponentNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseNote:
+    """What a phase tells its migration while it runs."""
+
+    phase: str
+    status: PhaseStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TakenBack:
     """A completed component was rolled back; its rollout has ended, so its phase is told."""
 

@@ -26,6 +26,7 @@ from workflows.messages import (
     MigrationState,
     PauseLevel,
     PhaseInput,
+    PhaseNote,
     phase_id,
 )
 from workflows.pauses import Pauses, is_new, signal, words
@@ -44,6 +45,7 @@ class Migration:
         self.order = order
         self.status = MigrationStatus.PENDING
         self.phases: dict[str, PhaseStatus] = {}
+        self.heard: dict[str, PhaseStatus] = {}
         self.running: dict[str, asyncio.Task[None]] = {}
         self.pauses = Pauses({})
         self.orders: list[str] = []
@@ -104,6 +106,12 @@ class Migration:
             await self._tell_phases("abort", order)
             await self._record("abort", order)
 
+    @workflow.signal
+    def note_phase(self, note: PhaseNote) -> None:
+        """Take a phase's news about itself."""
+        self.heard[note.phase] = note.status
+        self._describe()
+
     @workflow.update
     async def retire(self, order: ComponentControl) -> str:
         """Say that a complete component's legacy code is gone: an emergency stop then leaves it alone."""
@@ -123,7 +131,15 @@ class Migration:
     @workflow.query
     def state(self) -> MigrationState:
         """Say where the migration stands."""
-        return MigrationState(migration_id=self.order.migration_id, status=self.status, phases=dict(self.phases))
+        return MigrationState(migration_id=self.order.migration_id, status=self.status, phases=self._seen)
+
+    @property
+    def _seen(self) -> dict[str, PhaseStatus]:
+        """Where the phases stand: those that run say more than that they run."""
+        return {
+            name: self.heard.get(name, self.phases[name]) if name in self.running else status
+            for name, status in self.phases.items()
+        }
 
     @property
     def _is_going(self) -> bool:
@@ -250,7 +266,7 @@ class Migration:
         return status
 
     def _describe(self) -> None:
-        parts = {name: status.value for name, status in self.phases.items()}
+        parts = {name: status.value for name, status in self._seen.items()}
         details = describe_migration(
             self.order.name, self.status, parts, detail=words(self.pauses.here), environment=self.order.environment
         )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.messages import Control, PauseLevel, RollBack
+from workflows.messages import Control, PauseLevel, PhaseNote, RollBack
 
 ORDERS_KEPT = 100
 
@@ -84,9 +84,9 @@ def is_new(order: Control, seen: list[str]) -> bool:
     return True
 
 
-async def signal(child: str, name: str, order: Control | RollBack) -> None:
-    """Tell a child; one that has ended needs nothing."""
+async def signal(receiver: str, name: str, order: Control | RollBack | PhaseNote) -> None:
+    """Tell another workflow; one that has ended needs nothing."""
     try:
-        await workflow.get_external_workflow_handle(child).signal(name, order)
+        await workflow.get_external_workflow_handle(receiver).signal(name, order)
     except ApplicationError:  # not FailureError: a cancellation is one, and must not be lost here
-        workflow.logger.info("%s has ended already and needs no %s", child, name)
+        workflow.logger.info("%s has ended already and needs no %s", receiver, name)

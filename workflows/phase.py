@@ -17,6 +17,7 @@ from workflows.messages import (
     Control,
     PauseLevel,
     PhaseInput,
+    PhaseNote,
     RollBack,
     RolloutInput,
     RolloutOutcome,
@@ -279,7 +280,13 @@ class Phase(PhaseOrders):
             )
             if not written:
                 self._show(PhaseStatus.FAILED, "a stop came first")
+            await self._tell_migration()
         return self.status
+
+    async def _tell_migration(self) -> None:
+        parent = workflow.info().parent
+        if parent is not None and self.status in {PhaseStatus.RUNNING, PhaseStatus.PAUSED, PhaseStatus.VALIDATING}:
+            await signal(parent.workflow_id, "note_phase", PhaseNote(phase=self.plan.name, status=self.status))
 
     def _show(self, status: PhaseStatus, detail: str) -> None:
         self.status, self.detail = status, detail

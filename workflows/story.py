@@ -1,6 +1,6 @@
 """What Temporal's web page shows of a workflow: search attributes, and current details in Markdown."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -17,21 +17,27 @@ STATUS = SearchAttributeKey.for_keyword("MigrationStatus")
 PERCENTAGE = SearchAttributeKey.for_float("RolloutPercentage")
 
 SUMMARY_BYTES: Final = 200
-ROWS_SHOWN: Final = 100
+PARTS_SHOWN: Final = 100
 
-MIGRATION_DETAILS: Final = """One execution of a plan: its phases in the order of their dependencies.
-
-Orders (signals, with `{"actor": "you", "reason": "why"}`): `pause`, `resume`, `abort` (roll back what is live, leave
-what is complete), `emergency_stop` (everything to legacy at once). Update: `retire`. Query: `state`."""
-PHASE_DETAILS: Final = """The components of one phase in the order of their dependencies, then the gate at its end.
-
-Orders: signals `pause` and `resume` with `{"actor": "you", "reason": "why"}`; updates `retry` and `skip` with
-`{"component": "name", "actor": "you", "reason": "why"}`. Query: `state`."""
-ROLLOUT_DETAILS: Final = """One attempt to move one component from legacy to candidate, a few percent at a time.
-
-Orders: signals `pause`, `resume`, `hold`, `roll_back` with `{"actor": "you", "reason": "why"}`; updates `approve`,
-`promote`, `hold`, and `set_percentage` with `{"percentage": "25", "actor": "you", "reason": "why"}`. Queries: `state`,
-`history`."""
+# One line a paragraph: the page breaks lines where the text does.
+MIGRATION_DETAILS: Final = (
+    "One execution of a plan: its phases in the order of their dependencies.\n\n"
+    "Orders: signals `pause`, `resume`, `abort` (roll back what is live, leave what is complete) and `emergency_stop` "
+    '(everything to legacy at once), each with `{"actor": "you", "reason": "why"}`; update `retire`.\n\n'
+    "Query: `state`."
+)
+PHASE_DETAILS: Final = (
+    "The components of one phase in the order of their dependencies, then the validation at its end.\n\n"
+    'Orders: signals `pause` and `resume` with `{"actor": "you", "reason": "why"}`; updates `retry` and `skip` with '
+    '`{"component": "name", "actor": "you", "reason": "why"}`.\n\n'
+    "Query: `state`."
+)
+ROLLOUT_DETAILS: Final = (
+    "One attempt to move one component from legacy to candidate, a few percent at a time.\n\n"
+    "Orders: signals `pause`, `resume`, `hold` and `roll_back`, updates `approve`, `promote` and `hold`, each with "
+    '`{"actor": "you", "reason": "why"}`; update `set_percentage` with `{"percentage": 25, "actor": "you"}`.\n\n'
+    "Queries: `state`, `history`."
+)
 DETAILS: Final[Mapping[str, str]] = {
     "Migration": MIGRATION_DETAILS,
     "Rollback": "The steps that put things in order after a rollback; the traffic is on legacy already.",
@@ -63,42 +69,53 @@ def rollout_attributes(state: RolloutState) -> Sequence[SearchAttributeUpdate[An
 
 def describe_rollout(plan: ComponentPlan, state: RolloutState) -> str:
     """Tell where a rollout stands, in the order in which a person asks: what is served, why not more, since when."""
-    rows = (
-        ("served by candidate", f"**{state.percentage} %**"),
-        ("steps", " → ".join(_step(step.percentage, number, state.step) for number, step in enumerate(plan.steps, 1))),
-        ("waits for", state.waits_for or "nothing"),
-        ("last verdict", _verdict(state)),
-        ("run", f"`{state.run_id}`, attempt {state.attempt}, epoch {state.epoch}" if state.run_id else "none yet"),
+    lines = (
+        f"- candidate serves **{state.percentage} %**",
+        f"- steps: {_steps(plan, state.step)}",
+        f"- waits for: {state.waits_for or 'nothing'}",
+        f"- verdict: {_verdict(state)}",
+        f"- run: `{state.run_id}`, attempt {state.attempt}, epoch {state.epoch}" if state.run_id else "- run: none yet",
     )
     events = [f"- {event}" for event in reversed(state.history[-10:])]
     return "\n".join(
-        (_title(plan.name, state.status), "", *_table("", "", rows), "", "**What has happened**", "", *events)
+        (_title(plan.name, state.status), "", *lines, "", "**What has happened, newest first**", "", *events)
     )
 
 
 def describe_migration(name: str, status: str, phases: Mapping[str, str], *, detail: str, environment: str) -> str:
     """Tell where a migration's phases stand."""
-    rows = ((phase, _mark(state), f"`{phase_id(environment, name, phase)}`") for phase, state in phases.items())
-    words = ("", f"Waits for: {detail}") if detail else ()
-    return "\n".join((_title(name, status), *words, "", *_table("phase", "status", rows, "workflow")))
+    parts = (
+        f"- **{phase}**: {_words(state)} · `{phase_id(environment, name, phase)}`" for phase, state in phases.items()
+    )
+    return _described(_title(name, status), detail, parts)
 
 
 def describe_phase(name: str, status: str, components: Mapping[str, str], *, detail: str, environment: str) -> str:
     """Tell where a phase's components stand."""
-    rows = ((part, _mark(state), f"`{rollout_id(environment, part)}`") for part, state in components.items())
-    words = ("", f"Waits for: {detail}") if detail else ()
-    return "\n".join((_title(name, status), *words, "", *_table("component", "status", rows, "workflow")))
+    parts = (f"- **{part}**: {_words(state)} · `{rollout_id(environment, part)}`" for part, state in components.items())
+    return _described(_title(name, status), detail, parts)
 
 
 def describe_rollback(component: str, reason: str, steps: Mapping[str, str], *, from_percentage: float) -> str:
     """Tell why a component went back, and how far its steps are."""
     served = f"Candidate served {from_percentage:g} %; legacy has served everybody since before the first step."
-    rows = ((name, _mark(progress)) for name, progress in steps.items())
-    return "\n".join((f"### Rollback of {component}", "", reason, "", served, "", *_table("step", "progress", rows)))
+    parts = (f"- **{name}**: {_words(progress)}" for name, progress in steps.items())
+    return "\n".join((f"### Rollback of {component}", "", reason, "", served, "", *parts))
+
+
+def _described(title: str, detail: str, parts: Iterable[str]) -> str:
+    lines = list(parts)
+    more = [f"- and {len(lines) - PARTS_SHOWN} more"] if len(lines) > PARTS_SHOWN else []
+    waits = (f"Waits for {detail}", "") if detail else ()
+    return "\n".join((title, "", *waits, *lines[:PARTS_SHOWN], *more))
 
 
 def _title(name: str, status: str) -> str:
-    return f"### {name} · {status.replace('_', ' ')}"
+    return f"### {name} · {_words(status)}"
+
+
+def _steps(plan: ComponentPlan, served: int) -> str:
+    return " → ".join(_step(step.percentage, number, served) for number, step in enumerate(plan.steps, 1))
 
 
 def _step(percentage: Decimal, number: int, served: int) -> str:
@@ -114,35 +131,5 @@ def _verdict(state: RolloutState) -> str:
     return f"{observed.verdict} after {observed.samples} candidate requests at step {observed.step}"
 
 
-def _mark(status: str) -> str:
-    """A sign before a status, for those who look from afar."""
-    signs = {
-        "completed": "✅",
-        "skipped": "⏭️",
-        "pending": "⚪",
-        "paused": "⏸️",
-        "held": "✋",
-        "rolled_back": "↩️",
-        "stopped": "🛑",
-        "aborted": "⏹️",
-        "failed": "❌",
-        "done": "✅",
-    }
-    word = status.partition(":")[0]
-    return f"{signs.get(word, '🔵')} {status.replace('_', ' ')}"
-
-
-def _table(first: str, second: str, rows: Iterable[Sequence[str]], *more: str) -> Iterator[str]:
-    """Give a Markdown table."""
-    heads = (first, second, *more)
-    yield _row(heads)
-    yield "|" + "---|" * len(heads)
-    shown = list(rows)
-    for row in shown[:ROWS_SHOWN]:
-        yield _row(row)
-    if len(shown) > ROWS_SHOWN:
-        yield _row((f"and {len(shown) - ROWS_SHOWN} more", *("" for _ in heads[1:])))
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/').replace(chr(10), ' ') for cell in cells)} |"
+def _words(status: str) -> str:
+    return status.replace("_", " ")
