@@ -30,6 +30,7 @@ from examples.airports.text import fold, words
 SCHEMA = "airports"
 _CONNECTIONS = 16
 _COLUMNS_VERSION = 4
+_POOL_SECONDS = 10.0  # twice this, for candidate and then legacy, is before the traffic stops waiting for an answer
 _LOAD_LOCK = 0x41697270  # "Airp": two starting applications must not both load
 
 metadata = MetaData(schema=SCHEMA)
@@ -90,6 +91,7 @@ def create_engine(database_url: str) -> AsyncEngine:
         isolation_level="AUTOCOMMIT",
         pool_size=_CONNECTIONS,
         max_overflow=0,
+        pool_timeout=_POOL_SECONDS,
         pool_pre_ping=False,
         connect_args={"server_settings": settings},
     )
