@@ -80,16 +80,15 @@ async def turnarounds(connection: asyncpg.Connection, migration: str) -> list[fl
     return [row["seconds"] for row in rows]
 
 
-async def fault(connection: asyncpg.Connection, component: str) -> Fault | None:
+async def fault(connection: asyncpg.Connection, component: str, bad_at: datetime | None) -> Fault | None:
     """How the failing component was taken back; None when it was not."""
     row = await connection.fetchrow(
-        "with bad as (select min(ingested_at) as at from migration_metrics join metric_series on series_id = id"
-        "  where component = $1 and variant = 'candidate' and metric = 'errors' and count > 0)"
-        " select extract(epoch from rollback_events.started_at - bad.at)::float as rolled_back,"
-        "  (select extract(epoch from min(occurred_at) - bad.at)::float from audit_log where environment = 'production'"
-        "   and kind = 'phase' and action = 'phase.paused' and occurred_at >= bad.at) as paused"
-        " from bad, rollback_events where rollback_events.component = $1",
+        "select extract(epoch from started_at - $2)::float as rolled_back,"
+        "  (select extract(epoch from min(occurred_at) - $2)::float from audit_log where environment = 'production'"
+        "   and kind = 'phase' and action = 'phase.paused' and occurred_at >= $2) as paused"
+        " from rollback_events where component = $1 and started_at >= $2",
         component,
+        bad_at,
     )
     return None if row is None else Fault(component, row["rolled_back"], row["paused"])
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any, Self
 
 import asyncpg
@@ -91,15 +92,29 @@ class Api:
 
 
 class Ticks:
-    """How far apart the ticks of the monitor are."""
+    """How far apart the ticks of the monitor are, and when the first bad batch of a component came.
 
-    def __init__(self, connection: asyncpg.Connection) -> None:
+    That is looked for at once: samples are made one later, under the time of the newest.
+    """
+
+    def __init__(self, connection: asyncpg.Connection, component: str) -> None:
         self._connection = connection
+        self._component = component
         self._last: object = None
         self.gaps: list[float] = []
+        self.bad_at: datetime | None = None
 
     async def look(self) -> None:
-        """Take the gap when there was a new tick."""
+        """Take the gap when there was a new tick, and the first bad batch when it has come."""
+        if self.bad_at is None:
+            self.bad_at = await self._connection.fetchval(
+                "select min(ingested_at) from migration_metrics join metric_series on series_id = id"
+                " where component = $1 and variant = 'candidate' and metric = 'errors' and count > 0",
+                self._component,
+            )
+        await self._tick()
+
+    async def _tick(self) -> None:
         row = await self._connection.fetchrow(
             "select ticked_at, extract(epoch from ticked_at - $1::timestamptz)::float as gap from monitors"
             " where environment = 'production'",

@@ -70,7 +70,7 @@ async def run(stack: Stack, size: Size, *, patience: float, tell: Callable[[str]
         api = await opened.enter_async_context(Api(addresses.api, admin=addresses.admin_token, sdk=addresses.sdk_token))
         database = await asyncpg.connect(addresses.database_url.replace("+asyncpg", ""))
         opened.push_async_callback(database.close)
-        ticks = Ticks(database)
+        ticks = Ticks(database, size.broken)
         footprints.sample(stack.supervisor.pids())
         await api.flag()
         began = time.monotonic()
@@ -90,7 +90,7 @@ async def run(stack: Stack, size: Size, *, patience: float, tell: Callable[[str]
             ticks=Spread.of(ticks.gaps),
             api=_spreads({**{name: one.milliseconds for name, one in api.took.items()}, **traffic.ms}),
             refused=dict(api.failed),
-            fault=await journal.fault(database, size.broken),
+            fault=await journal.fault(database, size.broken, ticks.bad_at),
             tables=await journal.grown(database),
         )
 
