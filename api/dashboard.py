@@ -1,6 +1,7 @@
 """One view of an environment, read again and again: a number of queries that does not grow with what is shown."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from uuid import UUID
 from api import dashboard_view as view
 from api.dashboard_view import Document, Sides
 from api.database import Database
+from api.problems import Refused
 from api.replica import LEASE_SECONDS, Replica
 from api.temporal import Temporal
 from crossfade import trends
@@ -33,6 +35,9 @@ FIGURES_SECONDS = 300
 PIECE_SECONDS = 600
 """A longer trend is read piece by piece, each within the time limit of a transaction."""
 TEMPORAL_SECONDS = 5.0
+TRENDS_LATE = "What was measured could not be read in time: the trends are older than the rest."
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +133,12 @@ class Dashboard:
         temporal_answers = await self._sources.temporal.answers()
         async with self._sources.database.transaction() as connection:
             state = await _state(connection, self._view)
-        await self._follow(state)
+        defect = "" if await self._has_followed(state) else TRENDS_LATE
         return {
             "environment": self._view.environment,
             **view.standing_shown(state.standing),
             "migration": view.heading_shown(state.heading),
-            "systemHealth": view.health_shown(self._health(state, temporal_answers=temporal_answers)),
+            "systemHealth": view.health_shown(self._health(state, temporal_answers=temporal_answers, defect=defect)),
             "progress": view.progress_shown(state.parts),
             "phases": view.phases_shown(state.phases, state.parts, state.checks),
             "figuresSeconds": FIGURES_SECONDS,
@@ -144,6 +149,15 @@ class Dashboard:
             "validations": [view.validation_shown(checkpoint) for checkpoint in state.validations],
             "experiments": [view.experiment_shown(finding) for finding in state.findings],
         }
+
+    async def _has_followed(self, state: State) -> bool:
+        """Whether the trend is up to date; where it cannot be read in time, everything else is shown nevertheless."""
+        try:
+            await self._follow(state)
+        except Refused:
+            log.warning("the trends could not be read in time")
+            return False
+        return True
 
     async def _follow(self, state: State) -> None:
         """Bring the trend up to date."""
@@ -167,10 +181,11 @@ class Dashboard:
                 )
         self._trail.replace(read, now=now, since=since)
 
-    def _health(self, state: State, *, temporal_answers: bool) -> Health:
+    def _health(self, state: State, *, temporal_answers: bool, defect: str) -> Health:
         current = {part.run_id for part in state.parts if part.run_id}
         return health(
             Signs(
+                defect=defect,
                 flags_are_fresh=self._sources.flags_are_fresh(self._view.environment),
                 temporal_answers=temporal_answers,
                 judged_ago=state.standing.judged_ago,

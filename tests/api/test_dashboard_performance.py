@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.dashboard import TRENDS_LATE
 from crossfade.states import Variant
 from store.migrations import Migration
 from tests.api.conftest import ADMIN, calling
@@ -159,3 +160,16 @@ async def test_a_look_within_the_same_tick_reads_nothing(app: FastAPI) -> None:
     assert first.content == again.content
     assert other.json()["generatedAt"] != first.json()["generatedAt"]
     assert first.headers["cache-control"] == "no-store"
+
+
+async def test_trends_that_cannot_be_read_in_time_hide_nothing_else(
+    admin: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(text("lock table migration_metrics in access exclusive mode"))
+        blocked = await shown(admin)
+    free = await shown(admin, window="15m")
+
+    assert blocked["systemHealth"]["cause"] == TRENDS_LATE
+    assert TRENDS_LATE not in free["systemHealth"]["issues"]
+    assert {value for each in blocked["performance"]["series"] for _, value in each["points"]} == {None}
