@@ -49,9 +49,7 @@ class Boards:
         """Have the provider break a watcher's connection off, and return once that is noticed."""
         link = self._own[variant, watcher]
         self.provider.cut(link.sid)
-        with suppress(LinkLost):
-            while True:
-                await link.ask({})
+        await link.lost()
 
     async def ask(self, variant: str, question: Mapping[str, object], *, watcher: str = "") -> Mapping[str, object]:
         """The provider's acknowledgement; LinkLost when the shared connection breaks, too."""

@@ -31,6 +31,9 @@ class Link(Protocol):
     async def ask(self, question: Mapping[str, object]) -> Mapping[str, object]:
         """What the provider acknowledges; LinkLost when it cannot any more."""
 
+    async def lost(self) -> None:
+        """Return once it is lost."""
+
     async def close(self) -> None:
         """Close in good order."""
 
@@ -77,6 +80,10 @@ class HandMadeLink:
                 return cast("Mapping[str, object]", await answer)
         finally:
             del self._waiting[number]
+
+    async def lost(self) -> None:
+        """Await the end of the reader."""
+        await asyncio.wait({self._reader})
 
     async def close(self) -> None:
         """Leave the namespace, close the transport."""
@@ -153,6 +160,10 @@ class SdkLink:
             return cast("Mapping[str, object]", call.result())
         except socketio.exceptions.SocketIOError as error:
             raise LinkLost from error
+
+    async def lost(self) -> None:
+        """Await what the client is told."""
+        await asyncio.wait({self._lost})
 
     async def close(self) -> None:
         """Say good-bye."""
