@@ -60,10 +60,7 @@ class Phase(PhaseOrders):
         await self._to(PhaseStatus.PAUSED if self.pauses else PhaseStatus.RUNNING, "started")
         while self._is_going:
             version = self.version
-            if self.taken_back_now:
-                news = self.taken_back_now.pop(0)
-                await self._after_rollback(news.component, news.reason)
-                continue
+            await self._take_in_what_went_back()
             self._start_ready()
             if self._is_settled and not self.pauses:
                 if await self._validate() and self._is_settled:
@@ -72,6 +69,15 @@ class Phase(PhaseOrders):
             await self._tell()
             await self._wait(version)
         return False
+
+    async def _take_in_what_went_back(self) -> None:
+        """Obey news of completed components; the word may come before the rollout itself has ended."""
+        for news in [news for news in self.taken_back_now if news.component not in self.ramps]:
+            self.taken_back_now.remove(news)
+            if self.components.get(news.component) is ComponentStatus.COMPLETED:
+                self.components[news.component] = ComponentStatus.ROLLED_BACK
+                self.ended_at[news.component] = workflow.time()
+                await self._after_rollback(news.component, news.reason)
 
     @property
     def _is_settled(self) -> bool:

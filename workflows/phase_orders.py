@@ -92,11 +92,8 @@ class PhaseOrders:
     @workflow.signal
     def taken_back(self, news: TakenBack) -> None:
         """Take the news that a completed component was rolled back."""
-        if self.components.get(news.component) is ComponentStatus.COMPLETED:
-            self.components[news.component] = ComponentStatus.ROLLED_BACK
-            self.ended_at[news.component] = workflow.time()
-            self.taken_back_now.append(news)
-            self.version += 1
+        self.taken_back_now.append(news)
+        self.version += 1
 
     @workflow.update
     async def retry(self, order: ComponentControl) -> str:
