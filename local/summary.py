@@ -33,7 +33,9 @@ def of_rollback(rollback: RollbackView, percentage: float, migration: MigrationV
     yield f"Rollback of {rollback.component}: {rollback.state}, its flag serves {percentage:g} %"
     yield f"  trigger  {rollback.trigger}"
     yield f"  reason   {rollback.reason}"
-    figures = [f"{name} {_figure(rollback.evidence[name])}" for name in _FIGURES if name in rollback.evidence]
+    figures = [
+        f"{name} {_figure(rollback.evidence[name])}" for name in _FIGURES if rollback.evidence.get(name) is not None
+    ]
     yield f"  figures  {', '.join(figures) or '-'}"
     for name, state in rollback.steps:
         yield f"  step     {name}: {state}"

@@ -20,7 +20,9 @@ def test_the_summary_counts_components_phases_and_rollbacks() -> None:
 def test_a_rollback_is_told_with_its_reason_figures_steps_and_the_phase_that_is_paused() -> None:
     told = list(
         of_rollback(
-            rollback(evidence={"bound": 0.0333327, "metric": "errorRate", "events": 8, "rule": "error-rate"}),
+            rollback(
+                evidence={"bound": 0.0333327, "alpha": None, "metric": "errorRate", "events": 8, "rule": "error-rate"}
+            ),
             0,
             migration(component(), phases=(PhaseView("one", PhaseStatus.PAUSED, "search is back on legacy"),)),
         )
