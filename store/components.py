@@ -121,10 +121,12 @@ async def note(connection: AsyncConnection, *, migration_id: UUID, name: str, wa
 
 
 async def follow(connection: AsyncConnection, run: Run, *, actor: str, reason: str) -> None:
-    """Gives the component of a run the status that the run's state means."""
+    """Gives the component of a run the status that the run's state means, unless it was skipped since."""
     if run.migration_id is None:
         return
     component = await get(connection, migration_id=run.migration_id, name=run.component)
+    if component.run_id == run.id and component.status is ComponentStatus.SKIPPED:
+        return
     status = FOLLOWS[run.state]
     waiting_for = component.waiting_for if status is component.status else None
     changed = replace(component, status=status, run_id=run.id, waiting_for=waiting_for)

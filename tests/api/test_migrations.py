@@ -81,7 +81,7 @@ async def test_either_a_plan_or_a_shipped_one_is_wanted(admin: httpx.AsyncClient
     ("broken", "field"),
     [
         ("percentage: 10,  hold", "percentage: 101, hold"),
-        ("maxComponentsRamping: 1", "maxComponentsRamping: one"),
+        ("maxComponentsRamping: 3", "maxComponentsRamping: three"),
         ("dependsOn: [utilities]", "dependsOn: [websocket]"),
         ("apiVersion: crossfade/v1", "apiVersion: crossfade/v1\nunknownKey: 1"),
         ("name: search\n", "name: utilities\n"),
@@ -139,7 +139,7 @@ async def test_a_migration_is_listed_and_read_with_its_parts(admin: httpx.AsyncC
     assert [migration["id"] for migration in listed] == [started["id"]]
     assert [phase["name"] for phase in read["phases"]] == ["utilities", "search", "errors", "repository", "websocket"]
     assert {phase["status"] for phase in read["phases"]} == {"pending"}
-    assert len(read["components"]) == 5
+    assert len(read["components"]) == 15
 
 
 async def test_phases_and_components_are_those_of_the_live_migration_unless_one_is_named(

@@ -239,6 +239,18 @@ async def test_the_component_follows_its_run(connection: AsyncConnection) -> Non
     assert rolled.run_id == rollback.run_id
 
 
+async def test_a_component_that_is_skipped_while_its_rollback_ends_stays_skipped(connection: AsyncConnection) -> None:
+    migration = await started_migration(connection)
+    await served_run(connection, migration_id=migration.id)
+    rollback = await roll_back(connection)
+    await components.set_status(
+        connection, migration_id=migration.id, name="search", status=ComponentStatus.SKIPPED, actor="ann"
+    )
+    await finish(connection, rollback)
+    component = await components.get(connection, migration_id=migration.id, name="search")
+    assert (component.status, component.run_id) == (ComponentStatus.SKIPPED, rollback.run_id)
+
+
 async def test_a_preview_tells_the_steps_and_changes_nothing(connection: AsyncConnection) -> None:
     await served_run(connection, percentage=25)
     target = await rollbacks.preview(connection, environment=ENVIRONMENT, component="search")
