@@ -16,7 +16,9 @@ NO_TEMPORAL = "Temporal does not answer: nothing advances. Rollback and emergenc
 
 
 async def test_health_is_open_and_names_each_dependency_and_issue(nobody: httpx.AsyncClient, environment: str) -> None:
-    answer = await nobody.get(HEALTH)
+    async with asyncio.timeout(20):  # a replica that has just started has read no flags yet, and says so
+        while not (answer := await nobody.get(HEALTH)).json()["dependencies"]["flags"]["healthy"]:
+            continue
 
     assert answer.status_code == 200
     assert answer.json() == {
