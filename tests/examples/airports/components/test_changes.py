@@ -1,20 +1,8 @@
 import pytest
 
-from examples.airports.components.changes import AIRPORTS, CHANGES_A_SECOND, RECENT, Change, Stream
+from examples.airports.components.changes import AIRPORTS, RECENT, Change, Stream
 from examples.airports.directory import Directory
-
-
-class Clock:
-    """Time that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def changes(self, number: int) -> None:
-        self.now += (number + 0.5) / CHANGES_A_SECOND
+from tests.examples.airports.clock import Clock
 
 
 @pytest.fixture

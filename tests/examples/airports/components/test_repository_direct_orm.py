@@ -1,15 +1,14 @@
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import pytest
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from examples.airports.answers import Answer, Malformed, Side
 from examples.airports.component import Component
 from examples.airports.components.repository_direct_orm import NAME, Near, differences, read
 from examples.airports.directory import Directory, distance_km
+from tests.examples.airports.statements import statements
 
 PLACES = {
     "in a crowd": {"lat": "41.9", "lon": "-87.9", "radius_km": "50"},
@@ -25,18 +24,6 @@ PLACES = {
 @pytest.fixture
 def component(components: Sequence[Component]) -> Component:
     return next(component for component in components if component.name == NAME)
-
-
-@contextmanager
-def _statements(engine: AsyncEngine) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        seen.append(statement)
-
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(engine.sync_engine, "before_cursor_execute", note)
 
 
 async def _found(side: Side, params: Mapping[str, str]) -> list[object]:
@@ -76,9 +63,9 @@ async def test_both_find_the_airports_of_a_city(component: Component) -> None:
 async def test_candidate_asks_the_database_once_where_legacy_asks_for_each(
     component: Component, airports_engine: AsyncEngine
 ) -> None:
-    with _statements(airports_engine) as legacy:
+    with statements(airports_engine) as legacy:
         found = await _found(component.legacy, PLACES["in a crowd"])
-    with _statements(airports_engine) as candidate:
+    with statements(airports_engine) as candidate:
         await _found(component.candidate, PLACES["in a crowd"])
     assert len(legacy) == len(found) + 1 == 11
     assert len(candidate) == 1

@@ -1,10 +1,9 @@
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import mean
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from examples.airports.answers import Answer, Malformed, Params
@@ -12,6 +11,7 @@ from examples.airports.component import Component
 from examples.airports.components.repository_pattern_removal import NAME, differences
 from examples.airports.components.standings import Question, read
 from examples.airports.directory import Directory
+from tests.examples.airports.statements import statements
 
 CODES = ["FRA", "kjfk", "VNLT", "VNKL", "NZSP", "SBGR", "LSZH"]
 
@@ -19,18 +19,6 @@ CODES = ["FRA", "kjfk", "VNLT", "VNKL", "NZSP", "SBGR", "LSZH"]
 @pytest.fixture
 def component(components: Sequence[Component]) -> Component:
     return next(component for component in components if component.name == NAME)
-
-
-@contextmanager
-def _statements(engine: AsyncEngine) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        seen.append(statement)
-
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(engine.sync_engine, "before_cursor_execute", note)
 
 
 def _expected(directory: Directory, code: str, neighbours: int) -> Mapping[str, object]:
@@ -82,9 +70,9 @@ async def test_an_unknown_airport_is_refused_alike(component: Component) -> None
 async def test_candidate_needs_two_statements_where_legacy_needs_five(
     component: Component, airports_engine: AsyncEngine
 ) -> None:
-    with _statements(airports_engine) as legacy:
+    with statements(airports_engine) as legacy:
         await component.legacy({"code": "FRA"})
-    with _statements(airports_engine) as candidate:
+    with statements(airports_engine) as candidate:
         await component.candidate({"code": "FRA"})
     assert (len(legacy), len(candidate)) == (5, 2)
 

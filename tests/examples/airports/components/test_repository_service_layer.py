@@ -1,9 +1,7 @@
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import pytest
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from examples.airports.answers import Answer, Malformed, Params
@@ -11,6 +9,7 @@ from examples.airports.component import Component
 from examples.airports.components.alternates import Question, best, weigh
 from examples.airports.components.repository_service_layer import NAME, alter, differences
 from examples.airports.directory import Airport, Directory, distance_km
+from tests.examples.airports.statements import statements
 
 CODES = ["FRA", "kjfk", "PAAK", "NFFN", "NZSP", "LPPT", "UHMA", "LSZH"]
 
@@ -18,18 +17,6 @@ CODES = ["FRA", "kjfk", "PAAK", "NFFN", "NZSP", "LPPT", "UHMA", "LSZH"]
 @pytest.fixture
 def component(components: Sequence[Component]) -> Component:
     return next(component for component in components if component.name == NAME)
-
-
-@contextmanager
-def _statements(engine: AsyncEngine) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        seen.append(statement)
-
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(engine.sync_engine, "before_cursor_execute", note)
 
 
 def _airport(icao: str, **changes: object) -> Airport:
@@ -82,9 +69,9 @@ async def test_candidate_sends_one_query_where_legacy_sends_three_or_four(
     component: Component, airports_engine: AsyncEngine
 ) -> None:
     for code, expected in (("EDDF", 3), ("FRA", 4)):
-        with _statements(airports_engine) as legacy:
+        with statements(airports_engine) as legacy:
             await component.legacy({"code": code})
-        with _statements(airports_engine) as candidate:
+        with statements(airports_engine) as candidate:
             await component.candidate({"code": code})
         assert (len(legacy), len(candidate)) == (expected, 1)
 

@@ -1,13 +1,13 @@
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from examples.airports.answers import Answer, Malformed
 from examples.airports.component import Component
 from examples.airports.components.utilities_query_builder import NAME, Filters, differences, legacy_statement
+from tests.examples.airports.statements import statements
 
 INJECTIONS = ["'; DROP TABLE airports.airports; --", "' OR '1'='1", "\\' OR 1=1 --", "100%", "_", "\\", "$1", ":x"]
 
@@ -15,18 +15,6 @@ INJECTIONS = ["'; DROP TABLE airports.airports; --", "' OR '1'='1", "\\' OR 1=1 
 @pytest.fixture
 def component(components: Sequence[Component]) -> Component:
     return next(component for component in components if component.name == NAME)
-
-
-@contextmanager
-def _statements(engine: AsyncEngine) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        seen.append(statement)
-
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(engine.sync_engine, "before_cursor_execute", note)
 
 
 async def test_a_listing_is_narrowed_by_all_filters(component: Component) -> None:
@@ -71,10 +59,10 @@ async def test_candidate_sends_one_text_where_legacy_sends_many(
     component: Component, airports_engine: AsyncEngine
 ) -> None:
     questions = [{"country": country, "prefix": prefix} for country in ("DE", "FR", "IT") for prefix in "abcde"]
-    with _statements(airports_engine) as legacy:
+    with statements(airports_engine) as legacy:
         for params in questions:
             await component.legacy(params)
-    with _statements(airports_engine) as candidate:
+    with statements(airports_engine) as candidate:
         for params in questions:
             await component.candidate(params)
     assert len(set(legacy)) == len(questions)
@@ -82,7 +70,7 @@ async def test_candidate_sends_one_text_where_legacy_sends_many(
 
 
 async def test_a_page_is_fetched_once(component: Component, airports_engine: AsyncEngine) -> None:
-    with _statements(airports_engine) as seen:
+    with statements(airports_engine) as seen:
         first, again = await component.candidate({"country": "NZ"}), await component.candidate({"country": "nz"})
     assert first == again
     assert len(seen) == 1

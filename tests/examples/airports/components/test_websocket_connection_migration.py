@@ -8,7 +8,7 @@ import pytest
 
 from examples.airports.answers import Answer, Malformed
 from examples.airports.component import Component
-from examples.airports.components.changes import CHANGES_A_SECOND, RECENT, Stream
+from examples.airports.components.changes import RECENT, Stream
 from examples.airports.components.websocket_connection_migration import (
     MOST_SESSIONS,
     Listed,
@@ -18,19 +18,7 @@ from examples.airports.components.websocket_connection_migration import (
     read,
 )
 from examples.airports.directory import Directory
-
-
-class Clock:
-    """Time that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def changes(self, number: int) -> None:
-        self.now += (number + 0.5) / CHANGES_A_SECOND
+from tests.examples.airports.clock import Clock
 
 
 @pytest.fixture
