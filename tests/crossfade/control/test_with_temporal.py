@@ -48,7 +48,10 @@ class Operator:
     async def insist(
         self, order: Callable[[], Awaitable[T]], *, holds: Callable[[Component], bool] = never
     ) -> T | None:
-        """The answer of a server that is busy: a 503 says nothing, so look, and repeat what has not arrived."""
+        """The answer of a server that is busy: a 503 says nothing, so look, and repeat what has not arrived.
+
+        So does a rollout that is still on its way to where it waits, which says that it does not wait yet.
+        """
         async with asyncio.timeout(PATIENCE):
             while True:
                 try:
@@ -56,6 +59,9 @@ class Operator:
                 except Unavailable:
                     if holds(await self.client.component("search")):
                         return None
+                except Conflict as conflict:
+                    if conflict.kind != "not-waiting":
+                        raise
 
     async def command(self, *arguments: str) -> int:
         return await asyncio.to_thread(run, [*arguments, "--url", self.url, "--token", ADMIN])
