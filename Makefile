@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 ARGS ?=
 
-.PHONY: demo up test test-infrastructure test-dashboard test-acceptance check migrate bench clean
+.PHONY: demo up test test-infrastructure test-dashboard test-acceptance test-faults check migrate bench clean
 
 # --with-parent: the stack ends even when make itself is killed; exec leaves no shell between the two.
 demo: $(VENV)/.runtime
@@ -29,6 +29,9 @@ test-dashboard: $(VENV)/.development
 
 test-acceptance: $(VENV)/.development
 	$(RUN) -m pytest -m acceptance -o faulthandler_timeout=1200 $(ARGS)
+
+test-faults: $(VENV)/.development
+	$(RUN) -m pytest -m faults -s -o faulthandler_timeout=1200 $(ARGS)
 
 check: $(VENV)/.development
 	$(RUN) -m ruff format --check .
