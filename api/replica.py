@@ -65,18 +65,23 @@ class Replica:
         """Seconds since the last good read began; infinite before the first."""
         return boot_time() - self._read_at
 
-    def served(self) -> Served:
-        """What is served now.
+    @property
+    def snapshot(self) -> Snapshot:
+        """The flags that are served now.
 
         Raises:
             Refused: 503, nothing was read since the process started.
         """
         if self._snapshot is None:
             raise Refused(AWAY)
+        return self._snapshot
+
+    def served(self) -> Served:
+        """What is served now; Refused as for `snapshot`."""
         return Served(
             environment=self._environment,
-            revision=self._snapshot.revision,
-            epoch=self._snapshot.epoch,
+            revision=self.snapshot.revision,
+            epoch=self.snapshot.epoch,
             valid_for=validity(self.age),
             flags=self._flags,
         )
