@@ -41,7 +41,7 @@ class Confirmation(Body):
 async def get_flags(
     the: The, by: By, if_none_match: Annotated[str | None, Header(alias="If-None-Match", max_length=1000)] = None
 ) -> Response:
-    """Every flag with its definition; `validFor` counts from before the request for flags with a live rollout."""
+    """Every flag with its definition. `validFor` is for who looks: a client is renewed by its confirmation alone."""
     the.require_own(by)
     served = the.replica.served()
     headers = {"ETag": etag(served.revision), "Cache-Control": "no-store"}
@@ -54,12 +54,18 @@ async def get_flags(
 async def confirm(body: Confirmation, the: The, by: By) -> dict[str, object]:
     """Renew the client's validity, and learn whether there is something newer.
 
-    A replica past its lease answers `validFor: 0`: it renews nobody.
+    `validFor` is 0 where nobody is renewed: this replica is past its lease, or the client could not be recorded. A
+    client goes by it only if revision and epoch are those that it serves.
     """
     the.require_own(by)
+    # In this order: whoever proves a stop finds every client with a validity, or a replica that has obeyed before.
+    is_recorded = await _record(body, the, by)
     served = the.replica.served()
-    await _record(body, the, by)
-    return {"revision": served.revision, "epoch": served.epoch, "validFor": served.valid_for}
+    return {
+        "revision": served.revision,
+        "epoch": served.epoch,
+        "validFor": served.valid_for if is_recorded else 0.0,
+    }
 
 
 @router.delete("/sdk/clients/{client_id}", summary="Leave", status_code=204, openapi_extra=needs(Scope.SDK))
@@ -71,7 +77,8 @@ async def leave(
         await clients.leave(connection, environment=by.environment, client_id=client_id)
 
 
-async def _record(body: Confirmation, the: The, by: By) -> None:
+async def _record(body: Confirmation, the: The, by: By) -> bool:
+    """Commit what the client says; whether that is known to have happened."""
     try:
         async with the.database.transaction(CONFIRM_SECONDS) as connection:
             await clients.confirm(
@@ -83,8 +90,9 @@ async def _record(body: Confirmation, the: The, by: By) -> None:
                 replica=the.replica.name,
             )
     except Refused:
-        # The validity that is given counts from the replica's last good read, so it may be given without a record.
         log.warning("a confirmation could not be recorded; Postgres does not answer")
+        return False
+    return True
 
 
 def _document(served: Served) -> bytes:

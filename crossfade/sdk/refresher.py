@@ -79,24 +79,19 @@ class Refresher:
             asked_at = boottime()
             answer = self._server.confirm(self._client_id, known.revision, known.epoch)
             if (answer.revision, answer.epoch) == (known.revision, known.epoch):
-                self._renew(asked_at, answer.valid_for)
+                self._serving.validity.renew(asked_at, answer.valid_for)
+                self.confirmed_at = asked_at
                 return True
-            if answer.revision < known.revision:
+            if answer.revision < known.revision or answer.epoch < known.epoch:
                 return False
             self._fetch(known.revision if answer.revision > known.revision else None)
         return True
 
     def _fetch(self, revision: int | None) -> None:
-        asked_at = boottime()
+        """Serve what is newer; it renews nothing: whoever stops the rollout must know of this client first."""
         snapshot = self._server.flags(revision)
-        if snapshot is not None and self._serving.install(snapshot, source=NETWORK):
-            if self._cache is not None:
-                self._cache.write(snapshot)
-            self._renew(asked_at, snapshot.valid_for)
-
-    def _renew(self, asked_at: float, valid_for: float) -> None:
-        self._serving.validity.renew(asked_at, valid_for)
-        self.confirmed_at = asked_at
+        if snapshot is not None and self._serving.install(snapshot, source=NETWORK) and self._cache is not None:
+            self._cache.write(snapshot)
 
     def _note(self, *, connected: bool, why: str) -> None:
         if connected is not self.connected:

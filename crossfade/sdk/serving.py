@@ -69,7 +69,7 @@ class Serving:
         if source != NETWORK:  # files are for a start with nothing better
             return self.known.source == "none"
         same = self.known.source != BOOTSTRAP and snapshot.environment == self.known.environment
-        if same and snapshot.revision < self.known.revision:
+        if same and (snapshot.revision < self.known.revision or snapshot.epoch < self.known.epoch):
             log.warning("revision %d is older than %d and left aside", snapshot.revision, self.known.revision)
             return False
         return True

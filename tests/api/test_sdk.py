@@ -1,8 +1,11 @@
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.replica import LEASE_SECONDS, VALIDITY_SECONDS, Replica, validity
@@ -82,6 +85,51 @@ async def test_a_confirmation_is_recorded_and_renews_the_validity(
     async with engine.begin() as connection:
         behind = await clients.behind(connection, environment=environment, revision=revision)
     assert [(client.client_id, client.replica) for client in behind] == [("host-1:4711", replica_of(app).name)]
+
+
+@asynccontextmanager
+async def unrecordable(engine: AsyncEngine, environment: str, client_id: str) -> AsyncIterator[None]:
+    """Holds the client's row, so that nobody else can write it."""
+    async with engine.connect() as connection:
+        await clients.confirm(
+            connection, environment=environment, client_id=client_id, revision=0, epoch=0, replica="other"
+        )
+        yield
+        await connection.rollback()
+
+
+async def is_waited_for(engine: AsyncEngine) -> None:
+    waiting = text("select count(*) from pg_locks where not granted and locktype in ('transactionid', 'tuple')")
+    async with engine.connect() as connection:
+        while not (await connection.execute(waiting)).scalar_one():
+            await connection.rollback()
+
+
+async def test_a_client_that_could_not_be_recorded_is_not_renewed(
+    sdk: httpx.AsyncClient, engine: AsyncEngine, environment: str
+) -> None:
+    body = {"clientId": "host-1:4711", "revision": 0, "epoch": 0}
+
+    async with unrecordable(engine, environment, "host-1:4711"):
+        held = await sdk.post(CONFIRMATIONS, json=body)
+    free = await sdk.post(CONFIRMATIONS, json=body)
+
+    assert (held.status_code, held.json()["validFor"]) == (200, 0.0)
+    assert free.json()["validFor"] > 0
+
+
+async def test_a_client_is_answered_by_what_is_served_once_it_is_recorded(
+    app: FastAPI, admin: httpx.AsyncClient, sdk: httpx.AsyncClient, engine: AsyncEngine, environment: str
+) -> None:
+    async with unrecordable(engine, environment, "host-1:4711"), asyncio.TaskGroup() as tasks:
+        body = {"clientId": "host-1:4711", "revision": 0, "epoch": 0}
+        confirming = tasks.create_task(sdk.post(CONFIRMATIONS, json=body))
+        waiting = tasks.create_task(is_waited_for(engine))
+        await asyncio.wait([confirming, waiting], return_when="FIRST_COMPLETED")
+        waiting.cancel()
+        revision = await publish(admin, app)
+
+    assert confirming.result().json()["revision"] == revision
 
 
 async def test_a_client_that_left_is_waited_for_no_more(

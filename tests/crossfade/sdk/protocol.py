@@ -52,6 +52,8 @@ class ProtocolServer:
     """Statuses for the next POSTs of metrics; then 200."""
     answer_is_lost: bool = False
     """The next batch is taken and the connection cut."""
+    confirms: bool = True
+    """Whether confirmations are answered."""
     dropped: list[JSON] = field(default_factory=list)
     posts: list[Posted] = field(default_factory=list)
     confirmations: list[JSON] = field(default_factory=list)
@@ -130,6 +132,9 @@ class Handler(BaseHTTPRequestHandler):
             self._take(body)
             return
         self.script.confirmations.append(json.loads(body))
+        if not self.script.confirms:
+            self._answer(503, {})
+            return
         knows = {"revision": self.script.revision, "epoch": self.script.epoch, "validFor": self.script.valid_for}
         self._answer(200, knows)
 

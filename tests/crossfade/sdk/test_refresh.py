@@ -120,6 +120,26 @@ def test_a_replica_past_its_lease_renews_nobody(server: ProtocolServer, start: S
     assert (client.is_enabled("live", {}), client.is_enabled("done", {})) == (False, True)
 
 
+def test_what_is_fetched_is_served_but_renews_nothing(server: ProtocolServer, start: Start) -> None:
+    """The server must know of the client before it may serve a flag with a live run."""
+    server.confirms = False
+    server.publish(LIVE, DONE)
+    client = start()
+    assert (client.status().source, client.status().age) == ("network", None)
+    assert (client.is_enabled("live", {}), client.is_enabled("done", {})) == (False, True)
+    server.confirms = True
+    until(lambda: client.is_enabled("live", {}))
+
+
+def test_a_confirmation_of_another_epoch_renews_nothing(server: ProtocolServer, start: Start) -> None:
+    server.valid_for = 0.3
+    server.publish(LIVE, revision=10, epoch=7)
+    client = start()
+    assert client.is_enabled("live", {})
+    server.epoch = 6
+    until(lambda: not client.is_enabled("live", {}))
+
+
 def test_a_clean_end_says_goodbye_and_serves_legacy_from_then_on(server: ProtocolServer, start: Start) -> None:
     """The server counts who has left as serving nothing, so it must not."""
     server.publish(DONE)
