@@ -10,14 +10,14 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 import store.engine
@@ -29,6 +29,7 @@ from activities.upkeep import upkeep
 from activities.validations import ValidationActivities
 from store.engine import AsyncEngine
 from workflows.client import connect
+from workflows.failpoints import FailpointsRefused, failpoints
 from workflows.messages import TASK_QUEUE, MonitorInput, monitor_id
 from workflows.migration import Migration
 from workflows.monitor import Monitor
@@ -56,6 +57,7 @@ def build(
     *,
     task_queue: str = TASK_QUEUE,
     grace: timedelta = GRACE,
+    interceptors: Sequence[Interceptor] = (),
 ) -> Worker:
     """Give the worker with every workflow and activity."""
     rollouts, migrations = RolloutActivities(engine), MigrationActivities(engine)
@@ -76,6 +78,7 @@ def build(
         workflow_runner=runner(),
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         graceful_shutdown_timeout=grace,
+        interceptors=interceptors,
     )
 
 
@@ -109,6 +112,7 @@ async def watch(client: Client, environment: str, *, task_queue: str = TASK_QUEU
 
 async def serve(environ: Mapping[str, str]) -> None:
     """Work until SIGTERM or SIGINT, then drain."""
+    interceptors = failpoints(environ)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -117,7 +121,7 @@ async def serve(environ: Mapping[str, str]) -> None:
     if client is None:
         return
     targets = json.loads(environ.get("CROSSFADE_TARGETS", "{}"))
-    async with build(client, engine, targets), asyncio.TaskGroup() as tasks:
+    async with build(client, engine, targets, interceptors=interceptors), asyncio.TaskGroup() as tasks:
         tasks.create_task(relay(engine, client, stop))
         tasks.create_task(upkeep(engine, stop))
         tasks.create_task(watch(client, environ.get("CROSSFADE_ENVIRONMENT", "production")))
@@ -144,6 +148,9 @@ def main() -> None:
     code = 0
     try:
         asyncio.run(serve(os.environ))
+    except FailpointsRefused as refused:
+        log.error("%s", refused)  # noqa: TRY400 - a sentence, not a trace
+        code = 2
     except Exception:  # the process edge: log, flush and give a code
         log.exception("the worker has failed")
         code = 1
