@@ -11,8 +11,10 @@ from fastapi_offline import FastAPIOffline
 
 from api import errors
 from api.auth import Authenticator
+from api.cors import OfrepCors
 from api.dashboard import Sources, TemporalWatch
 from api.database import Database
+from api.evaluator import Evaluator
 from api.guard import BodyGuard
 from api.hub import Hub
 from api.problems import SCHEMA, Refused
@@ -25,6 +27,7 @@ from api.routers import (
     health,
     metrics,
     migrations,
+    ofrep,
     phases,
     rollbacks,
     sdk,
@@ -54,6 +57,7 @@ ROUTERS = tuple(
         metrics,
         alerts,
         sdk,
+        ofrep,
         health,
     )
 )
@@ -74,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.add_middleware(BodyGuard)
+    app.add_middleware(OfrepCors)
     errors.register(app)
     for router in ROUTERS:
         # Flat, not include_router(): `app.routes` then holds every route, for the 405 answer and the test of access.
@@ -116,6 +121,7 @@ def _services(settings: Settings) -> Services:
         database=database,
         authenticator=Authenticator(database, settings.environment),
         replica=replica,
+        evaluator=Evaluator(replica),
         temporal=temporal,
         hub=Hub(Sources(database, replica, TemporalWatch(temporal), settings.environment)),
     )

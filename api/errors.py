@@ -36,6 +36,7 @@ TABLE: Mapping[type[errors.CrossfadeError], Answer] = {
         422, "Nothing was created. Correct the fields named in `errors` and send the plan again."
     ),
     errors.InvalidPercentage: Answer(422, "Send a number from 0 to 100 in steps of 0.001."),
+    errors.InvalidContext: Answer(400, "Correct the context and ask again."),
     errors.InvalidFlag: Answer(422, "Correct the definition and send it again."),
     errors.InvalidBatch: Answer(422, "The whole batch was refused; nothing was counted."),
     errors.UnknownFlag: Answer(404, "GET /api/migration/feature-flags lists the flags."),

@@ -4,6 +4,7 @@ import re
 
 from crossfade.errors import PreconditionFailed
 
+_ANY = re.compile(r'"[!#-~]*"')
 _TAG = re.compile(r'(W/)?"([0-9]{1,18})"')
 
 
@@ -31,3 +32,8 @@ def is_unchanged(if_none_match: str | None, revision: int) -> bool:
     if if_none_match is None:
         return False
     return any(found[2] == str(revision) for found in _TAG.finditer(if_none_match))
+
+
+def tags(if_none_match: str | None) -> frozenset[str]:
+    """The tags of an If-None-Match header, in their quotes; weak ones count (RFC 9110, 13.1.2)."""
+    return frozenset(_ANY.findall(if_none_match or ""))

@@ -59,8 +59,8 @@ class Route(APIRoute):
         handle = super().get_route_handler()
 
         async def checked(request: Request) -> Response:
-            await _admit(request, self.needed)
-            return await handle(await _strict(request) if self.takes_body else request)
+            await admit(request, self.needed, bearer(request.headers.get("authorization", "")))
+            return await handle(await strict(request) if self.takes_body else request)
 
         return checked
 
@@ -83,16 +83,26 @@ class StrictRequest(Request):
         return self._value
 
 
-async def _admit(request: Request, scope: Scope) -> None:
+async def admit(request: Request, scope: Scope, token: str) -> None:
+    """Let the caller in, or not.
+
+    Raises:
+        Refused: 401, 403, or 503 while Postgres has not answered.
+    """
     if scope is Scope.OPEN:
         return
     services = services_of(request)
     await services.ready()
-    token = bearer(request.headers.get("authorization", ""))
     request.state.caller = permit(await services.authenticator.caller(token), scope)
 
 
-async def _strict(request: Request) -> Request:
+async def strict(request: Request) -> StrictRequest:
+    """The request, once its body has been read.
+
+    Raises:
+        Refused: 408, 413 or 415.
+        InvalidJson: It is not JSON that is accepted here.
+    """
     raw = await _body(request)
     if not raw:
         return StrictRequest(request, raw, None)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from api.auth import Authenticator, Caller
 from api.database import AWAY, Database
+from api.evaluator import Evaluator
 from api.hub import Hub
 from api.problems import Problem, Refused
 from api.replica import Replica
@@ -26,6 +27,7 @@ class Services:
     database: Database
     authenticator: Authenticator
     replica: Replica
+    evaluator: Evaluator
     temporal: Temporal
     hub: Hub
     tokens_ensured: asyncio.Event = field(default_factory=asyncio.Event)

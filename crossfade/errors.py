@@ -44,6 +44,10 @@ class InvalidFlag(CrossfadeError):
     """The flag's definition is not valid."""
 
 
+class InvalidContext(CrossfadeError):
+    """The evaluation context is not valid."""
+
+
 class InvalidPercentage(InvalidFlag):
     """A percentage is a number from 0 to 100 in steps of 0.001."""
 

@@ -19,6 +19,8 @@ FOR_SDK = {
     ("POST", "/api/migration/sdk/confirmations"),
     ("DELETE", "/api/migration/sdk/clients/{client_id}"),
     ("POST", "/api/migration/metrics"),
+    ("POST", "/ofrep/v1/evaluate/flags"),
+    ("POST", "/ofrep/v1/evaluate/flags/{key}"),
 }
 
 ENDLESS = {"/api/migration/dashboard/stream"}
@@ -33,7 +35,7 @@ def operations(document: dict[str, dict[str, dict[str, dict[str, object]]]]) -> 
 
 def filled(path: str) -> str:
     return path.format(
-        name="a", component="a", phase="a", client_id="a", migration_id=ID, rollback_id=ID, validation_id=ID
+        name="a", key="a", component="a", phase="a", client_id="a", migration_id=ID, rollback_id=ID, validation_id=ID
     )
 
 

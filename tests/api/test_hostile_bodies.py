@@ -97,12 +97,13 @@ WRONG = {
 
 
 def routes(app: FastAPI) -> list[tuple[str, str]]:
+    """Those of Crossfade's own API; tests/api/test_ofrep.py sends the same to those of OFREP."""
     document: dict[str, Any] = app.openapi()
     return [
         (method.upper(), path)
         for path, methods in document["paths"].items()
         for method in methods
-        if method.upper() in METHODS_WITH_BODY
+        if method.upper() in METHODS_WITH_BODY and path.startswith("/api/")
     ]
 
 

@@ -1,0 +1,358 @@
+"""OFREP as its providers ask it: documents, codes, tags, and what must never be a 500."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api.services import Services
+from crossfade.bucketing import serves_candidate
+from store import tokens
+from tests.api.conftest import SDK, calling
+from tests.api.test_hostile_bodies import MARK, NOT_JSON
+
+BULK = "/ofrep/v1/evaluate/flags"
+ONE = f"{BULK}/search-fuzzy"
+SINGLE_MEMBERS = {"key", "value", "variant", "reason", "metadata"}
+
+
+async def publish(admin: httpx.AsyncClient, app: FastAPI, name: str = "search-fuzzy", **members: Any) -> None:
+    """Set a flag and let this replica read it."""
+    body = {"enabled": True, "rolloutPercentage": 25, **members}
+    made = await admin.put(f"/api/migration/feature-flags/{name}", json=body)
+    assert made.status_code in {200, 201}
+    services: Services = app.state.services
+    await services.replica.refresh()
+
+
+def asking(key: str = "ada", **attributes: object) -> dict[str, Any]:
+    return {"context": {"targetingKey": key, **attributes}}
+
+
+async def test_a_split_is_that_of_every_other_evaluator(
+    app: FastAPI, admin: httpx.AsyncClient, sdk: httpx.AsyncClient
+) -> None:
+    await publish(admin, app)
+    keys = [f"user-{number}" for number in range(200)]
+
+    answers = [(await sdk.post(ONE, json=asking(key))).json() for key in keys]
+
+    assert [answer["value"] for answer in answers] == [serves_candidate("search-fuzzy", key, 25) for key in keys]
+    assert {answer["reason"] for answer in answers} == {"SPLIT"}
+    assert {(answer["value"], answer["variant"]) for answer in answers} == {(True, "candidate"), (False, "legacy")}
+    assert {answer["metadata"].get("cohort") for answer in answers} == {"candidate", "control", None}
+    assert all(set(answer) == SINGLE_MEMBERS for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("members", "context", "value", "reason"),
+    [
+        ({"rolloutPercentage": 100}, {}, True, "STATIC"),
+        ({"rolloutPercentage": 0}, {}, False, "DISABLED"),
+        ({"enabled": False}, {}, False, "DISABLED"),
+        ({"overrides": {"ada": "candidate"}}, {"targetingKey": "ada"}, True, "TARGETING_MATCH"),
+        ({"conditions": {"userGroups": ["beta"]}}, {"targetingKey": "ada"}, False, "TARGETING_MATCH"),
+        (
+            {"conditions": {"attributes": {"age": {"op": "gt", "values": [17]}}}},
+            {"targetingKey": "ada", "age": "old"},
+            False,
+            "UNKNOWN",
+        ),
+    ],
+)
+async def test_the_reason_is_one_of_ofreps(
+    app: FastAPI,
+    admin: httpx.AsyncClient,
+    sdk: httpx.AsyncClient,
+    members: dict[str, Any],
+    context: dict[str, object],
+    value: bool,
+    reason: str,
+) -> None:
+    await publish(admin, app, **members)
+
+    answer = await sdk.post(ONE, json={"context": context})
+
+    assert answer.status_code == 200
+    assert (answer.json()["value"], answer.json()["reason"]) == (value, reason)
+    assert set(answer.json()) == SINGLE_MEMBERS
+
+
+async def test_what_crossfade_alone_knows_is_among_the_metadata(
+    app: FastAPI, admin: httpx.AsyncClient, sdk: httpx.AsyncClient
+) -> None:
+    await publish(admin, app, conditions={"attributes": {"age": {"op": "gt", "values": [17]}}})
+
+    metadata = (await sdk.post(ONE, json=asking(age="old"))).json()["metadata"]
+
+    assert metadata["reason"] == "TYPE_MISMATCH"
+    assert all(isinstance(value, bool | str | int | float) for value in metadata.values())
+
+
+async def test_an_unknown_flag_is_404_with_its_code(sdk: httpx.AsyncClient) -> None:
+    answer = await sdk.post(f"{BULK}/nowhere", json=asking())
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {
+        "key": "nowhere",
+        "errorCode": "FLAG_NOT_FOUND",
+        "errorDetails": "There is no such flag.",
+    }
+
+
+async def test_a_flag_that_is_split_needs_a_targeting_key_and_others_do_not(
+    app: FastAPI, admin: httpx.AsyncClient, sdk: httpx.AsyncClient
+) -> None:
+    await publish(admin, app)
+    await publish(admin, app, "done", rolloutPercentage=100)
+
+    one = await sdk.post(ONE, json={"context": {}})
+    other = await sdk.post(f"{BULK}/done")
+    every = await sdk.post(BULK, json={"context": {}})
+
+    assert (one.status_code, one.json()["errorCode"], one.json()["key"]) == (
+        400,
+        "TARGETING_KEY_MISSING",
+        "search-fuzzy",
+    )
+    assert (other.status_code, other.json()["value"]) == (200, True)
+    assert every.status_code == 200
+    assert {flag["key"]: flag.get("errorCode") for flag in every.json()["flags"]} == {
+        "done": None,
+        "search-fuzzy": "TARGETING_KEY_MISSING",
+    }
+
+
+async def test_the_tag_of_all_flags_covers_the_context(
+    app: FastAPI, admin: httpx.AsyncClient, sdk: httpx.AsyncClient
+) -> None:
+    await publish(admin, app)
+    first = await sdk.post(BULK, json=asking("ada"))
+    tag = first.headers["etag"]
+
+    same = await sdk.post(BULK, json=asking("ada"), headers={"If-None-Match": f'"other", W/{tag}'})
+    other = await sdk.post(BULK, json=asking("ada", country="DE"), headers={"If-None-Match": tag})
+    await publish(admin, app, rolloutPercentage=50)
+    changed = await sdk.post(BULK, json=asking("ada"), headers={"If-None-Match": tag})
+
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+    assert (other.status_code, changed.status_code) == (200, 200)
+    assert len({tag, other.headers["etag"], changed.headers["etag"]}) == 3
+
+
+async def test_the_tag_does_not_depend_on_the_order_of_members(
+    app: FastAPI, admin: httpx.AsyncClient, sdk: httpx.AsyncClient
+) -> None:
+    await publish(admin, app)
+    tags = [
+        (await sdk.post(BULK, content=body)).headers["etag"]
+        for body in (
+            '{"context":{"targetingKey":"a","x":{"b":1,"c":2}}}',
+            '{"context": {"x":{"c":2,"b":1},"targetingKey":"a"}}',
+        )
+    ]
+
+    assert tags[0] == tags[1]
+
+
+async def test_the_token_may_be_an_api_key(app: FastAPI, admin: httpx.AsyncClient, nobody: httpx.AsyncClient) -> None:
+    await publish(admin, app)
+
+    known = await nobody.post(ONE, json=asking(), headers={"X-API-Key": SDK})
+    unknown = await nobody.post(ONE, json=asking(), headers={"X-API-Key": SDK[:-1] + "x"})
+    elsewhere = await nobody.get("/api/migration/sdk/flags", headers={"X-API-Key": SDK})
+
+    assert (known.status_code, unknown.status_code, elsewhere.status_code) == (200, 401, 401)
+    assert unknown.json()["errorCode"] == "GENERAL"
+
+
+async def test_a_token_of_another_environment_is_told_nothing(
+    app: FastAPI, admin: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    await publish(admin, app)
+    foreign = "cf_sdk_foreignsdk_" + "d" * 43
+    async with engine.begin() as connection:
+        await tokens.ensure(connection, foreign, role="sdk", environment="elsewhere")
+
+    async with calling(app, foreign) as client:
+        answers = [await client.post(path, json=asking()) for path in (ONE, BULK)]
+
+    assert {answer.status_code for answer in answers} == {403}
+
+
+async def test_a_web_page_of_any_origin_may_ask_and_only_ofrep(
+    app: FastAPI, admin: httpx.AsyncClient, sdk: httpx.AsyncClient, nobody: httpx.AsyncClient
+) -> None:
+    await publish(admin, app)
+    origin = {"Origin": "https://shop.example"}
+    asked = {
+        **origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type,if-none-match",
+    }
+
+    before = await nobody.options(BULK, headers=asked)
+    answer = await sdk.post(BULK, json=asking(), headers=origin)
+    refused = await nobody.post(BULK, json=asking(), headers=origin)
+    elsewhere = await admin.get("/api/migration/feature-flags", headers=origin)
+
+    assert before.status_code == 200
+    allowed = {name.strip().lower() for name in before.headers["access-control-allow-headers"].split(",")}
+    assert {"authorization", "content-type", "if-none-match", "x-api-key"} <= allowed
+    assert answer.headers["access-control-allow-origin"] == "*"
+    exposed = {name.strip().lower() for name in answer.headers["access-control-expose-headers"].split(",")}
+    assert exposed == {"etag", "retry-after"}
+    assert "access-control-allow-credentials" not in answer.headers
+    assert refused.status_code == 401
+    assert refused.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-origin" not in elsewhere.headers
+
+
+NO_CONTEXTS = [
+    b"[]",
+    b'"text"',
+    b"17",
+    b"true",
+    b'{"context": null}',
+    b'{"context": []}',
+    b'{"context": "ada"}',
+    b'{"context": 17}',
+    b'{"context": {"targetingKey": 17}}',
+    b'{"context": {"targetingKey": null}}',
+    b'{"context": {"targetingKey": true}}',
+    b'{"context": {"targetingKey": ["ada"]}}',
+    b'{"context": {"targetingKey": {"id": "ada"}}}',
+]
+KEYS = [
+    "SEARCH",
+    "-search",
+    "a" * 129,
+    "a" * 4000,
+    "%00",
+    "%ff",
+    "%ed%a0%80",
+    "%20",
+    "%27%20or%201=1--",
+    "%3Cscript%3E",
+    "a%2Fb",
+    "%2e%2e",
+    "%F0%9F%A6%84",
+    "search-fuzzy%00",
+    "search-fuzzy ",
+    "null",
+    "__proto__",
+    "constructor",
+]
+ODD_HEADERS = [
+    {"If-None-Match": value}
+    for value in ("*", '"', 'W/""', '"a", "b"', "a" * 4000, '"\\"', ", , ,", "'x'", "W/", '""""""')
+]
+
+
+@pytest.mark.parametrize("body", NO_CONTEXTS, ids=lambda body: body.decode())
+@pytest.mark.parametrize("path", [ONE, BULK])
+async def test_what_is_no_context_is_said_to_be_none(sdk: httpx.AsyncClient, path: str, body: bytes) -> None:
+    answer = await sdk.post(path, content=body)
+
+    assert answer.status_code == 400
+    assert answer.json()["errorCode"] == "INVALID_CONTEXT"
+    assert answer.json()["errorDetails"]
+    assert answer.json().get("key") == ("search-fuzzy" if path == ONE else None)
+
+
+@pytest.mark.parametrize("name", NOT_JSON)
+@pytest.mark.parametrize("path", [ONE, BULK])
+async def test_what_is_not_json_is_a_parse_error(sdk: httpx.AsyncClient, path: str, name: str) -> None:
+    answer = await sdk.post(path, content=NOT_JSON[name], headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 400
+    assert answer.json()["errorCode"] == "PARSE_ERROR"
+    assert MARK not in answer.text
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "x"])
+async def test_another_type_than_json_is_a_parse_error(sdk: httpx.AsyncClient, kind: str) -> None:
+    answer = await sdk.post(BULK, content=b"{}", headers={"Content-Type": kind})
+
+    assert (answer.status_code, answer.json()["errorCode"]) == (400, "PARSE_ERROR")
+
+
+@pytest.mark.parametrize("key", KEYS)
+async def test_an_odd_key_is_no_flag_and_is_repeated_only_if_it_could_be_one(sdk: httpx.AsyncClient, key: str) -> None:
+    answer = await sdk.post(f"{BULK}/{key}", json=asking())
+
+    assert answer.status_code == 404
+    if "errorCode" in answer.json():
+        assert answer.json()["errorCode"] == "FLAG_NOT_FOUND"
+        assert answer.json()["key"] in {"", key}
+
+
+@pytest.mark.parametrize("headers", ODD_HEADERS, ids=lambda headers: headers["If-None-Match"][:20])
+async def test_an_odd_tag_matches_nothing(
+    app: FastAPI, admin: httpx.AsyncClient, sdk: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    await publish(admin, app)
+
+    answer = await sdk.post(BULK, json=asking(), headers=headers)
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD"])
+@pytest.mark.parametrize("path", [ONE, BULK])
+async def test_another_method_is_405(sdk: httpx.AsyncClient, method: str, path: str) -> None:
+    answer = await sdk.request(method, path)
+
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "POST"
+
+
+CONTEXTS: dict[str, object] = {
+    "a deep attribute": {"a": json.loads("[" * 28 + "]" * 28)},
+    "a thousand attributes": {f"a{number}": number for number in range(1000)},
+    "a long attribute": {"country": "D" * 100_000},
+    "a long key": {"targetingKey": "k" * 70_000},
+    "an empty key": {"targetingKey": ""},
+    "an emoji": {"targetingKey": "\U0001f984"},
+    "a right-to-left key": {"targetingKey": "\u202eada"},
+    "markup": {"targetingKey": "<script>alert(1)</script>"},
+    "SQL": {"targetingKey": "'; drop table feature_flags; --"},
+    "groups that are text": {"userGroups": "beta"},
+    "groups that are numbers": {"userGroups": [1, 2]},
+    "groups that are objects": {"userGroups": [{"a": 1}]},
+    "groups that are null": {"userGroups": None},
+    "an age that is text": {"age": "old"},
+    "an age that is null": {"age": None},
+    "an age that is a list": {"age": [18]},
+    "an age that is true": {"age": True},
+    "a huge age": {"age": 2**63 - 1},
+    "a version that is none": {"version": "1.x"},
+    "a version of 10,000 characters": {"version": "1." * 5000},
+    "a version that is a number": {"version": 1.2},
+}
+
+
+@pytest.mark.parametrize("name", CONTEXTS)
+async def test_a_hostile_context_gets_legacy_or_a_reason_and_never_candidate_by_accident(
+    app: FastAPI, admin: httpx.AsyncClient, sdk: httpx.AsyncClient, name: str
+) -> None:
+    conditions = {
+        "userGroups": ["beta"],
+        "attributes": {
+            "age": {"op": "gt", "values": [17]},
+            "version": {"op": "semver_gte", "values": ["1.2.0"]},
+        },
+    }
+    await publish(admin, app, rolloutPercentage=99.999, conditions=conditions)
+    context = {"targetingKey": "ada", **CONTEXTS[name]}  # type: ignore[dict-item]  # each is an object
+
+    one = await sdk.post(ONE, json={"context": context})
+    every = await sdk.post(BULK, json={"context": context})
+
+    assert one.status_code == 200
+    assert one.json()["value"] is False
+    assert every.json()["flags"] == [one.json()]
