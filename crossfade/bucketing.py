@@ -9,6 +9,8 @@ from decimal import Decimal
 
 from mmh3 import mmh3_32_uintdigest
 
+from crossfade.percentages import percentage as exact
+
 SPACE = 2**32
 """How many values the hash can take."""
 
@@ -33,6 +35,11 @@ def bucket(salt: str, key: str) -> int:
     return mmh3_32_uintdigest(prefix(salt) + key.encode())
 
 
-def serves_candidate(salt: str, targeting_key: str, percentage: Decimal) -> bool:
-    """Whether this key is on candidate at this percentage."""
-    return bucket(salt, targeting_key) < cut(percentage)
+def serves_candidate(salt: str, targeting_key: str, percentage: Decimal | float) -> bool:
+    """Whether this key is on candidate at this percentage: the whole decision, for tests and tools.
+
+    Raises:
+        InvalidPercentage: Not a number from 0 to 100 in steps of 0.001; a float is read as it prints (0.1 is 0.1).
+        UnicodeEncodeError: The key, or the salt, holds a lone surrogate.
+    """
+    return bucket(salt, targeting_key) < cut(exact(percentage))

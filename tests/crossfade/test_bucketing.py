@@ -1,7 +1,9 @@
 """The laws of bucketing, and vectors that may never change: they say who is on candidate today."""
 
 import json
+from bisect import bisect_left
 from decimal import Decimal
+from itertools import combinations, pairwise
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.bucketing import SPACE, bucket, cut, serves_candidate
+from crossfade.errors import InvalidPercentage
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "bucketing.json").read_text())
 KEYS = [f"user-{number}" for number in range(20_000)]
+MANY_KEYS = [f"account:{number}" for number in range(100_000)]
+SALTS = ["search-fuzzy", "phase-2", "é", "a:b", "0", *(f"salt-{number}" for number in range(15))]
 percentages = st.integers(0, 100_000).map(lambda n: Decimal(n) / 1000)
 texts = st.text(st.characters(codec="utf-8"), max_size=40)
 
@@ -61,44 +66,51 @@ def test_the_outermost_steps_are_neither_nobody_nor_everybody() -> None:
     assert SPACE * Decimal("0.9999899") < cut(Decimal("99.999")) < SPACE
 
 
-@pytest.mark.parametrize("salt", ["search-fuzzy", "phase-2", "é", "a:b", "0"])
-@pytest.mark.parametrize("percentage", ["0.1", "1", "5", "25", "50", "99.9"])
-def test_the_share_of_candidates_is_the_percentage(salt: str, percentage: str) -> None:
-    share = float(percentage) / 100
-    on = sum(serves_candidate(salt, key, Decimal(percentage)) for key in KEYS)
-    assert abs(on - share * len(KEYS)) < 4.5 * sqrt(len(KEYS) * share * (1 - share)) + 1
+def test_a_float_is_read_as_it_prints() -> None:
+    keys = KEYS[:2_000]
+
+    assert [serves_candidate("f", key, 12.345) for key in keys] == [
+        serves_candidate("f", key, Decimal("12.345")) for key in keys
+    ]
 
 
-def test_places_are_spread_evenly() -> None:
-    """Chi-square of 64 equal slices: 63 degrees of freedom, 4.5 sigma above and below the mean."""
-    for salt in ("search-fuzzy", "phase-2", "é"):
-        slices = [0] * 64
-        for key in KEYS:
-            slices[bucket(salt, key) * 64 // SPACE] += 1
-        expected = len(KEYS) / 64
-        chi_square = sum((count - expected) ** 2 / expected for count in slices)
-        assert abs(chi_square - 63) < 4.5 * sqrt(2 * 63)
+@pytest.mark.parametrize("percentage", [-0.001, 100.001, 0.0001, float("nan"), float("inf"), True])
+def test_what_is_no_percentage_is_refused(percentage: float) -> None:
+    with pytest.raises(InvalidPercentage):
+        serves_candidate("salt", "key", percentage)
 
 
-def test_flags_with_different_salts_choose_independently() -> None:
-    half = Decimal(50)
-    salts = ("search-fuzzy", "search-full-text", "search-simple-matching")
-    chosen = {salt: [serves_candidate(salt, key, half) for key in KEYS] for salt in salts}
-    for one, other in ((0, 1), (0, 2), (1, 2)):
-        both = sum(a and b for a, b in zip(chosen[salts[one]], chosen[salts[other]], strict=True))
-        assert abs(both - len(KEYS) / 4) < 4.5 * sqrt(len(KEYS) * 3 / 16)
-
-
-def test_flags_that_share_a_salt_choose_the_same_people() -> None:
-    chosen = [{key for key in KEYS if serves_candidate("phase-2", key, Decimal(25))} for _ in range(3)]
-    assert chosen[0] == chosen[1] == chosen[2]
-
-
-@given(st.text(max_size=10), st.integers(0xD800, 0xDFFF).map(chr), st.text(max_size=10))
-def test_a_lone_surrogate_is_refused(before: str, surrogate: str, after: str) -> None:
+@pytest.mark.parametrize(("salt", "key"), [("salt", "\ud800"), ("\udfff", "key")])
+def test_what_utf_8_cannot_say_is_refused(salt: str, key: str) -> None:
     with pytest.raises(UnicodeEncodeError):
-        bucket("salt", before + surrogate + after)
+        serves_candidate(salt, key, 50)
 
 
-def test_two_spellings_of_one_accent_are_two_keys() -> None:
-    assert bucket("salt", "\u00e9") != bucket("salt", "e\u0301")
+def test_a_key_may_be_of_any_length() -> None:
+    long = "k" * 70_000
+
+    assert bucket("salt", long) != bucket("salt", long + "k")
+    assert serves_candidate("salt", long, 100)
+
+
+@pytest.mark.parametrize("salt", SALTS)
+def test_the_share_of_candidates_is_the_percentage_and_places_are_spread_evenly(salt: str) -> None:
+    """4.5 sigma of a binomial; chi-square of 64 equal slices, 63 degrees of freedom."""
+    places = sorted(bucket(salt, key) for key in MANY_KEYS)
+    for percentage in ("0.1", "1", "5", "25", "50", "99.9"):
+        share = float(percentage) / 100
+        on = bisect_left(places, cut(Decimal(percentage)))
+        assert abs(on - share * len(places)) < 4.5 * sqrt(len(places) * share * (1 - share)) + 1
+    ends = [bisect_left(places, (number + 1) * SPACE // 64) for number in range(64)]
+    expected = len(places) / 64
+    chi_square = sum((end - start - expected) ** 2 / expected for start, end in pairwise((0, *ends)))
+    assert abs(chi_square - 63) < 4.5 * sqrt(2 * 63)
+
+
+def test_flags_of_different_salts_choose_independently_and_of_equal_salts_alike() -> None:
+    """Of those whom one flag chooses, another chooses its own share: 4.5 sigma for each pair of the salts."""
+    chosen = [{key for key in KEYS if serves_candidate(salt, key, 25)} for salt in SALTS]
+    sigma = sqrt(len(KEYS) * 0.0625 * 0.9375)
+
+    assert all(abs(len(one & other) - len(KEYS) * 0.0625) < 4.5 * sigma for one, other in combinations(chosen, 2))
+    assert {key for key in KEYS if serves_candidate(SALTS[0], key, 25)} == chosen[0]
