@@ -18,6 +18,7 @@ from api.evaluator import Evaluator
 from api.guard import BodyGuard
 from api.hub import Hub
 from api.problems import SCHEMA, Refused
+from api.push import Push
 from api.replica import Replica
 from api.routers import (
     alerts,
@@ -31,6 +32,7 @@ from api.routers import (
     phases,
     rollbacks,
     sdk,
+    sdk_stream,
     stops,
     validations,
 )
@@ -57,6 +59,7 @@ ROUTERS = tuple(
         metrics,
         alerts,
         sdk,
+        sdk_stream,
         ofrep,
         health,
     )
@@ -106,7 +109,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(services.database.engine.dispose)
         stack.push_async_callback(services.replica.leave)
         stack.push_async_callback(services.hub.close)
-        for work in (_ensure_tokens(services), services.replica.run(), _relay(services, ending)):
+        for work in (
+            _ensure_tokens(services),
+            services.replica.run(),
+            services.push.run(),
+            _relay(services, ending),
+        ):
             stack.push_async_callback(_end, asyncio.create_task(work))
         stack.callback(ending.set)
         yield
@@ -121,6 +129,7 @@ def _services(settings: Settings) -> Services:
         database=database,
         authenticator=Authenticator(database, settings.environment),
         replica=replica,
+        push=Push(replica),
         evaluator=Evaluator(replica),
         temporal=temporal,
         hub=Hub(Sources(database, replica, TemporalWatch(temporal), settings.environment)),

@@ -91,6 +91,12 @@ class Replica:
         while self._snapshot is None or self._snapshot.revision < revision:
             await self._news.wait()
 
+    async def other_than(self, snapshot: Snapshot | None) -> Snapshot:
+        """What is served, as soon as it is not this any more."""
+        while self._snapshot is None or self._snapshot is snapshot:
+            await self._news.wait()
+        return self._snapshot
+
     async def run(self) -> None:
         """Follow Postgres until cancelled."""
         async with asyncio.TaskGroup() as tasks:

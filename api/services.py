@@ -12,6 +12,7 @@ from api.database import AWAY, Database
 from api.evaluator import Evaluator
 from api.hub import Hub
 from api.problems import Problem, Refused
+from api.push import Push
 from api.replica import Replica
 from api.settings import Settings
 from api.temporal import Temporal
@@ -27,6 +28,7 @@ class Services:
     database: Database
     authenticator: Authenticator
     replica: Replica
+    push: Push
     evaluator: Evaluator
     temporal: Temporal
     hub: Hub

@@ -54,31 +54,38 @@ async def events(hub: Hub, channel: Channel, viewer: Viewer) -> AsyncIterator[by
                 yield event.encoded
                 sent = event.id
             due = _next(max(clock(), due), viewer.interval)
-            if await _has_ended(viewer.ending, within=due - clock()):
+            if await has_ended(viewer.ending, within=due - clock()):
                 return
             if due - checked >= viewer.check_seconds:
                 checked = due
-                if problem := await _refusal(viewer):
-                    yield b"event: problem\ndata: %b\n\n" % msgspec.json.encode(problem.document())
+                if problem := await refusal(viewer.admit):
+                    yield problem_event(problem)
                     return
     finally:
         channel.viewers -= 1
 
 
-async def _has_ended(ending: anyio.Event, *, within: float) -> bool:
+async def has_ended(ending: anyio.Event, *, within: float) -> bool:
+    """Wait that many seconds for the end of a stream; whether it has come."""
     with suppress(TimeoutError):
         async with asyncio.timeout(within):
             await ending.wait()
     return ending.is_set()
 
 
-async def _refusal(viewer: Viewer) -> Problem | None:
+async def refusal(admit: Callable[[], Awaitable[object]]) -> Problem | None:
+    """Why a stream's token does not let it in any more, if so."""
     try:
-        await viewer.admit()
-    except Refused as refusal:
+        await admit()
+    except Refused as refused:
         # While nobody can look it up, a token is as good as it was.
-        return None if refusal.problem is AWAY else refusal.problem
+        return None if refused.problem is AWAY else refused.problem
     return None
+
+
+def problem_event(problem: Problem) -> bytes:
+    """The last event of a stream."""
+    return b"event: problem\ndata: %b\n\n" % msgspec.json.encode(problem.document())
 
 
 def _next(moment: float, interval: float) -> float:
