@@ -24,6 +24,7 @@ from api.routers import (
     alerts,
     components,
     dashboard,
+    flag_history,
     flags,
     health,
     metrics,
@@ -50,6 +51,7 @@ ROUTERS = tuple(
     for module in (
         dashboard,
         flags,
+        flag_history,
         rollbacks,
         validations,
         stops,

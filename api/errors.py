@@ -44,6 +44,7 @@ TABLE: Mapping[type[errors.CrossfadeError], Answer] = {
     errors.UnknownComponent: Answer(404, "GET /api/migration/components lists the components."),
     errors.UnknownRollback: Answer(404, "GET /api/migration/rollbacks lists the rollbacks."),
     errors.UnknownValidation: Answer(404, "GET /api/migration/validations lists the validations."),
+    errors.FlagExists: Answer(409, "PUT changes it; an archived flag's name is free again."),
     errors.MigrationIsLive: Answer(409, "Wait for it to end, or abort it.", names="migrationId"),
     errors.ComponentIsLive: Answer(409, "Wait for its run to end, or roll it back.", names="component"),
     errors.NothingToRollBack: Answer(409, "It serves legacy to everybody already."),

@@ -52,6 +52,10 @@ class InvalidPercentage(InvalidFlag):
     """A percentage is a number from 0 to 100 in steps of 0.001."""
 
 
+class FlagExists(CrossfadeError):
+    """There is a flag of that name."""
+
+
 class UnknownFlag(CrossfadeError):
     """There is no such flag."""
 

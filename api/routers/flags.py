@@ -24,7 +24,9 @@ from workflows.messages import SetPercentage, rollout_id
 
 router = resource("flags")
 
-FlagName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,127}$")]
+NAME = r"^[a-z0-9][a-z0-9._-]{0,127}$"
+FlagName = Annotated[str, Path(pattern=NAME)]
+FlagKey = Annotated[str, Field(pattern=NAME)]
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", max_length=200, description="The ETag that was read; else 412.")
 ]
@@ -60,6 +62,8 @@ class FlagBody(Body):
     conditions: ConditionsBody | None = None
     fallback_enabled: bool | None = None
     overrides: Annotated[dict[Key, Literal["legacy", "candidate"]], Field(max_length=MOST_OVERRIDES)] | None = None
+    salt: Annotated[Key, Field(description="Flags of one salt choose the same people; fixed above 0 %.")] | None = None
+    targeting_key: Annotated[Key, Field(description="The attribute of the context that is hashed.")] | None = None
     reason: Reason = "set by hand"
 
     def change(self) -> flags.Change:
@@ -70,7 +74,15 @@ class FlagBody(Body):
             conditions=self.conditions.value() if self.conditions else None,
             overrides=None if self.overrides is None else {key: Variant(one) for key, one in self.overrides.items()},
             fallback_enabled=self.fallback_enabled,
+            salt=self.salt,
+            targeting_key=self.targeting_key,
         )
+
+
+class NewFlagBody(FlagBody):
+    """A flag that does not exist yet."""
+
+    name: FlagKey
 
 
 @router.get("/feature-flags", summary="List the flags", openapi_extra=needs(Scope.READ))
@@ -91,6 +103,31 @@ async def get_flag(name: FlagName, the: The, by: By, response: Response) -> dict
     """One flag; its ETag goes into If-Match of a later change."""
     async with the.database.transaction() as connection:
         flag = await flags.get(connection, environment=by.environment, name=name)
+    response.headers["ETag"] = etag(flag.revision)
+    return shown(flag)
+
+
+@router.post(
+    "/feature-flags",
+    summary="Make a flag",
+    status_code=201,
+    responses=documented({409}),
+    openapi_extra=needs(Scope.OPERATE),
+)
+async def make_flag(body: NewFlagBody, the: The, by: By, response: Response) -> dict[str, object]:
+    """A flag without a rollout; 409 where one of that name exists. A migration makes the flags of its components."""
+    async with the.database.transaction() as connection:
+        await control.lock(connection, by.environment)
+        if await flags.find(connection, environment=by.environment, name=body.name) is not None:
+            raise errors.FlagExists
+        flag = await flags.put(
+            connection,
+            environment=by.environment,
+            name=body.name,
+            change=body.change(),
+            actor=by.actor,
+            reason=body.reason,
+        )
     response.headers["ETag"] = etag(flag.revision)
     return shown(flag)
 

@@ -38,8 +38,10 @@ async def replayed(connection: AsyncConnection, environment: str) -> State:
         if row.kind in ORDERS:
             continue
         assert row.before == state.get(aggregate), f"{row.action} of {aggregate} began elsewhere"
-        assert row.after is not None
-        state[aggregate] = row.after
+        if row.after is None:  # an archived flag
+            del state[aggregate]
+        else:
+            state[aggregate] = row.after
     return state
 
 
