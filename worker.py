@@ -1,7 +1,8 @@
-"""Composition root of a worker: settings -> engine -> activities -> Temporal worker, the outbox relay, the monitor.
+"""Composition root of a worker: settings -> engine -> activities -> worker, with relay, reconciler and monitor.
 
-Run it as `python worker.py`. It needs DATABASE_URL and a Temporal profile (`TEMPORAL_*`); CROSSFADE_ENVIRONMENT names
-the environment that it watches (default `production`) and CROSSFADE_TARGETS maps the targets of plans to addresses.
+Run it as `python worker.py`, as often as you like. It needs DATABASE_URL and a Temporal profile (`TEMPORAL_*`);
+CROSSFADE_ENVIRONMENT names the environment that it watches (default `production`), CROSSFADE_TARGETS maps the targets
+of plans to addresses, and CROSSFADE_METRICS_ADDRESS (`host:port`), if set, serves metrics to Prometheus.
 """
 
 import asyncio
@@ -9,13 +10,16 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
+from typing import NoReturn
 
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from temporalio.worker import Interceptor, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -29,15 +33,16 @@ from activities.upkeep import upkeep
 from activities.validations import ValidationActivities
 from store.engine import AsyncEngine
 from workflows.client import connect
+from workflows.executions import Unreachable
 from workflows.failpoints import FailpointsRefused, failpoints
-from workflows.messages import TASK_QUEUE, MonitorInput, monitor_id
+from workflows.messages import TASK_QUEUE
 from workflows.migration import Migration
 from workflows.monitor import Monitor
 from workflows.outbox import relay
 from workflows.phase import Phase
+from workflows.reconciler import reconcile, start_monitor
 from workflows.rollback import Rollback
 from workflows.rollout import Rollout
-from workflows.story import attributes
 from workflows.validation import Validation
 
 log = logging.getLogger("crossfade.worker")
@@ -48,6 +53,8 @@ STICKY_TIMEOUT = timedelta(seconds=1)  # how soon another worker takes over the 
 GRACE = timedelta(seconds=5)
 RETRY_SECONDS = 1.0
 CALL_SECONDS = 5.0
+BESIDE_SECONDS = 2.0  # that relay, reconciler and upkeep get to end what they are at
+END_SECONDS = 9.0  # after which the process ends, whatever is left
 
 
 def build(
@@ -88,58 +95,86 @@ def runner() -> SandboxedWorkflowRunner:
 
 
 async def watch(client: Client, environment: str, *, task_queue: str = TASK_QUEUE) -> None:
-    """Start the monitor of the environment; Temporal may be away meanwhile."""
+    """Start the monitor of the environment; Temporal may be away meanwhile. The reconciler starts it again."""
     while True:
         try:
-            async with asyncio.timeout(CALL_SECONDS):
-                await client.start_workflow(
-                    Monitor.run,
-                    MonitorInput(environment=environment),
-                    id=monitor_id(environment),
-                    task_queue=task_queue,
-                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                    static_summary=f"judges all active components of {environment}",
-                    search_attributes=attributes(environment=environment),
-                )
-        except WorkflowAlreadyStartedError:
-            return
-        except (RPCError, RuntimeError, TimeoutError) as error:
-            log.warning("the monitor is not started yet: %s", error)
+            await start_monitor(client, environment, task_queue=task_queue)
+        except Unreachable as away:
+            log.warning("the monitor is not started yet: %s", away)
             await asyncio.sleep(RETRY_SECONDS)
         else:
             return
 
 
 async def serve(environ: Mapping[str, str]) -> None:
-    """Work until SIGTERM or SIGINT, then drain."""
+    """Work until SIGTERM or SIGINT, then drain: what runs may end, nothing new begins."""
     interceptors = failpoints(environ)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, _end, stop)
     engine = store.engine.create_engine(store.engine.database_url(environ))
+    environment = environ.get("CROSSFADE_ENVIRONMENT", "production")
+    targets = json.loads(environ.get("CROSSFADE_TARGETS", "{}"))
     client = await reach(environ, stop)
     if client is None:
         return
-    targets = json.loads(environ.get("CROSSFADE_TARGETS", "{}"))
-    async with build(client, engine, targets, interceptors=interceptors), asyncio.TaskGroup() as tasks:
-        tasks.create_task(relay(engine, client, stop))
-        tasks.create_task(upkeep(engine, stop))
-        tasks.create_task(watch(client, environ.get("CROSSFADE_ENVIRONMENT", "production")))
+    async with build(client, engine, targets, interceptors=interceptors):
+        beside = [
+            asyncio.create_task(work)
+            for work in (
+                relay(engine, client, stop),
+                reconcile(engine, client, environment, stop),
+                upkeep(engine, stop),
+                watch(client, environment),
+            )
+        ]
         log.info("working on task queue %s", TASK_QUEUE)
         await stop.wait()
+        _, late = await asyncio.wait(beside, timeout=BESIDE_SECONDS)
+        for task in late:
+            task.cancel()
     await engine.dispose()
+
+
+def _end(stop: asyncio.Event) -> None:
+    """Begin to end, and see to it that the end comes: what hangs on a dead server is cut off, to be done elsewhere."""
+    if not stop.is_set():
+        stop.set()
+        log.info("ending")
+        deadline = threading.Timer(END_SECONDS, _cut_off)
+        deadline.daemon = True
+        deadline.start()
+
+
+def _cut_off() -> None:
+    log.warning("not everything has ended within %s s; what is left is taken up by another worker", END_SECONDS)
+    _leave(0)
 
 
 async def reach(environ: Mapping[str, str], stop: asyncio.Event) -> Client | None:
     """Wait for Temporal, without which a worker cannot poll; None when it shall stop before."""
+    runtime = telemetry(environ)
+    identity = f"crossfade-worker/{os.getpid()}@{socket.gethostname()}"
     while not stop.is_set():
         try:
             async with asyncio.timeout(CALL_SECONDS):
-                return await connect(environ, lazy=False)
+                return await connect(environ, lazy=False, runtime=runtime, identity=identity)
         except (RPCError, RuntimeError, TimeoutError) as error:
             log.warning("Temporal does not answer yet: %s", error)
-            await asyncio.sleep(RETRY_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), RETRY_SECONDS)
     return None
+
+
+def telemetry(environ: Mapping[str, str]) -> Runtime | None:
+    """Give the runtime that serves the SDK's metrics to Prometheus at CROSSFADE_METRICS_ADDRESS, if that is set.
+
+    It is made before the first client, which would make one without metrics.
+    """
+    address = environ.get("CROSSFADE_METRICS_ADDRESS")
+    if not address:
+        return None
+    return Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=address)))
 
 
 def main() -> None:
@@ -154,6 +189,10 @@ def main() -> None:
     except Exception:  # the process edge: log, flush and give a code
         log.exception("the worker has failed")
         code = 1
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,6 +1,7 @@
 """What a migration and its phases do to Postgres: their plan, their states, and the stop."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 from temporalio import activity
@@ -9,6 +10,7 @@ import store.components
 import store.migrations
 import store.phases
 import store.retirements
+import store.runs
 import store.stops
 from activities.refusals import final
 from activities.rollouts import ACTOR
@@ -16,14 +18,32 @@ from crossfade.plan.resolved import Plan
 from crossfade.states import ComponentStatus, MigrationStatus, PhaseStatus
 from store.engine import AsyncEngine
 
+DECIDED: Final = {
+    ComponentStatus.SKIPPED: ComponentStatus.SKIPPED,
+    ComponentStatus.ROLLING_BACK: ComponentStatus.ROLLED_BACK,
+    ComponentStatus.ROLLED_BACK: ComponentStatus.ROLLED_BACK,
+    ComponentStatus.STOPPED: ComponentStatus.STOPPED,
+}
+"""Where a component stands for a workflow that takes it up again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedMigration:
-    """A migration's plan, its status, and the components that are complete from an earlier migration."""
+    """A migration's plan and where it stands.
+
+    Attributes:
+        settled: components that are complete, from an earlier migration or before the workflow was gone.
+        phases: where each phase stands.
+        decided: components that were skipped or have gone back.
+        attempts: how many runs each component that has gone back has had.
+    """
 
     plan: Plan
     status: MigrationStatus
     settled: tuple[str, ...] = ()
+    phases: dict[str, PhaseStatus] = field(default_factory=dict)
+    decided: dict[str, ComponentStatus] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +123,21 @@ class MigrationActivities:
         """Read the plan."""
         async with self.engine.begin() as connection:
             migration = await store.migrations.get(connection, UUID(migration_id))
-            components = await store.components.list(connection, migration_id=UUID(migration_id))
-        settled = tuple(part.name for part in components if part.status is ComponentStatus.COMPLETED)
-        return LoadedMigration(plan=migration.plan, status=migration.status, settled=settled)
+            components = await store.components.list(connection, migration_id=migration.id)
+            phases = await store.phases.list(connection, migration_id=migration.id)
+            decided = {part.name: DECIDED[part.status] for part in components if part.status in DECIDED}
+            attempts = {
+                name: await store.runs.attempts(connection, migration_id=migration.id, component=name)
+                for name in decided
+            }
+        return LoadedMigration(
+            plan=migration.plan,
+            status=migration.status,
+            settled=tuple(part.name for part in components if part.status is ComponentStatus.COMPLETED),
+            phases={phase.name: phase.status for phase in phases},
+            decided=decided,
+            attempts=attempts,
+        )
 
     @activity.defn(name="migration.set_status")
     @final

@@ -9,15 +9,22 @@ from temporalio.runtime import Runtime
 
 
 async def connect(
-    environ: Mapping[str, str] | None = None, *, lazy: bool = True, runtime: Runtime | None = None
+    environ: Mapping[str, str] | None = None,
+    *,
+    lazy: bool = True,
+    runtime: Runtime | None = None,
+    identity: str | None = None,
 ) -> Client:
     """Give a client; a lazy one connects at its first call, so that the API starts while Temporal is down.
 
-    A worker needs one that is connected: RuntimeError when Temporal does not answer.
+    A worker needs one that is connected: RuntimeError when Temporal does not answer. `identity` is what Temporal's
+    page calls this process.
 
     The address, namespace, TLS and API key come from Temporal's own profile file and `TEMPORAL_*` variables
     (`temporalio.envconfig`), so that a cluster or Temporal Cloud needs no code.
     """
     config = ClientConfig.load_client_connect_config(override_env_vars=dict(environ) if environ is not None else None)
     config.setdefault("target_host", "127.0.0.1:7233")
-    return await Client.connect(**config, data_converter=pydantic_data_converter, lazy=lazy, runtime=runtime)
+    return await Client.connect(
+        **config, data_converter=pydantic_data_converter, lazy=lazy, runtime=runtime, identity=identity
+    )

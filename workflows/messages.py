@@ -170,11 +170,12 @@ class TakenBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationInput:
-    """Starts `Migration`."""
+    """Starts `Migration`; one that is started again, since its workflow was gone, begins with a pause."""
 
     environment: str
     migration_id: str
     name: str
+    pauses: dict[PauseLevel, Control] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +189,13 @@ class MigrationState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseInput:
-    """Starts `Phase`; `settled` are components that are complete from an earlier migration."""
+    """Starts `Phase`.
+
+    Attributes:
+        settled: components that are complete already.
+        decided: where others stand, when the phase has begun before and its workflow was gone.
+        attempts: how many runs these have had.
+    """
 
     environment: str
     migration_id: str
@@ -197,6 +204,8 @@ class PhaseInput:
     policy: Policy
     settled: tuple[str, ...] = ()
     pauses: dict[PauseLevel, Control] = field(default_factory=dict)
+    decided: dict[str, ComponentStatus] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

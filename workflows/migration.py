@@ -34,6 +34,7 @@ from workflows.phase import Phase
 from workflows.story import PHASE_DETAILS, STATUS, attributes, brief, describe_migration
 
 LOST = {PhaseStatus.ABORTED, PhaseStatus.FAILED}  # with such a phase, what depends on it can never start
+ENDED = {PhaseStatus.COMPLETED, *LOST}
 
 
 @workflow.defn
@@ -46,8 +47,9 @@ class Migration:
         self.status = MigrationStatus.PENDING
         self.phases: dict[str, PhaseStatus] = {}
         self.heard: dict[str, PhaseStatus] = {}
+        self.begun: frozenset[str] = frozenset()
         self.running: dict[str, asyncio.Task[None]] = {}
-        self.pauses = Pauses({})
+        self.pauses = Pauses(order.pauses)
         self.orders: list[str] = []
         self.stop: Control | None = None
         self.aborted: Control | None = None
@@ -60,8 +62,8 @@ class Migration:
         loaded = await workflow.execute_activity_method(
             MigrationActivities.load, order.migration_id, summary="load the plan", **WRITE
         )
-        self.phases = {phase.name: PhaseStatus.PENDING for phase in loaded.plan.phases}
-        await self._to(MigrationStatus.RUNNING, "started")
+        self._take_up(loaded)
+        await self._to(*self._start)
         try:
             await self._go(loaded)
         except asyncio.CancelledError:
@@ -141,6 +143,22 @@ class Migration:
             for name, status in self.phases.items()
         }
 
+    def _take_up(self, loaded: LoadedMigration) -> None:
+        """Begin where the rows stand: at the start, unless an earlier workflow of this migration is gone."""
+        self.phases = {
+            phase.name: status if (status := loaded.phases.get(phase.name)) in ENDED else PhaseStatus.PENDING
+            for phase in loaded.plan.phases
+        }
+        self.begun = frozenset(loaded.phases) - {
+            name for name, status in loaded.phases.items() if status is PhaseStatus.PENDING
+        }
+
+    @property
+    def _start(self) -> tuple[MigrationStatus, str]:
+        return (
+            (MigrationStatus.PAUSED, words(self.pauses.here)) if self.pauses else (MigrationStatus.RUNNING, "started")
+        )
+
     @property
     def _is_going(self) -> bool:
         return self.stop is None and self.aborted is None
@@ -162,7 +180,8 @@ class Migration:
     def _start_ready(self, loaded: LoadedMigration) -> None:
         for phase in loaded.plan.phases:
             ready = all(self.phases[name] is PhaseStatus.COMPLETED for name in phase.depends_on)
-            if self.phases[phase.name] is PhaseStatus.PENDING and ready and not self.pauses:
+            may_start = not self.pauses or phase.name in self.begun
+            if self.phases[phase.name] is PhaseStatus.PENDING and ready and may_start:
                 self.phases[phase.name] = PhaseStatus.RUNNING
                 self.running[phase.name] = asyncio.create_task(self._run(phase, loaded))
 
@@ -180,6 +199,8 @@ class Migration:
                     policy=loaded.plan.policy,
                     settled=tuple(name for name in loaded.settled),
                     pauses=given,
+                    decided=loaded.decided,
+                    attempts=loaded.attempts,
                 ),
                 id=child,
                 parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,

@@ -19,6 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 import store.outbox
 from store.engine import AsyncEngine
 from store.outbox import Message
+from workflows.executions import Unreachable
 from workflows.messages import TASK_QUEUE
 from workflows.story import DETAILS, attributes, brief
 
@@ -29,10 +30,6 @@ IDLE = 0.2  # seconds between looks when there is nothing to deliver
 CALL = 2.0  # seconds for one call to Temporal
 BACK_OFF = 1.0  # seconds after Postgres has failed
 TASK_TIMEOUT = timedelta(seconds=2)
-
-
-class Unreachable(Exception):
-    """Temporal does not answer."""
 
 
 async def relay(engine: AsyncEngine, client: Client, stop: asyncio.Event, *, task_queue: str = TASK_QUEUE) -> None:
@@ -112,7 +109,7 @@ async def _signal(client: Client, message: Message) -> None:
 async def _start(client: Client, message: Message, task_queue: str) -> None:
     payload = message.payload
     key = _key(payload)
-    once = message.name in {"Rollback", "Validation"}
+    once = message.name in {"Rollback", "Validation"} and not payload.get("again")
     try:
         await client.start_workflow(
             message.name,

@@ -57,7 +57,7 @@ class Phase(PhaseOrders):
 
     async def _go(self) -> bool:
         """Give whether the phase has passed; False when it was stopped or aborted."""
-        await self._to(PhaseStatus.PAUSED if self.pauses else PhaseStatus.RUNNING, "started")
+        await self._to(PhaseStatus.PAUSED if self.pauses else PhaseStatus.RUNNING, words(self.pauses.here) or "started")
         while self._is_going:
             version = self.version
             await self._take_in_what_went_back()

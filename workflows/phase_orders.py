@@ -33,12 +33,16 @@ class PhaseOrders:
         self.status = PhaseStatus.PENDING
         self.detail = ""
         self.components = {
-            component.name: ComponentStatus.COMPLETED if component.name in order.settled else ComponentStatus.PENDING
+            component.name: (
+                ComponentStatus.COMPLETED
+                if component.name in order.settled
+                else order.decided.get(component.name, ComponentStatus.PENDING)
+            )
             for component in self.plan.components
         }
         self.ramps: dict[str, asyncio.Task[None]] = {}
-        self.attempts: dict[str, int] = {}
-        self.ended_at: dict[str, float] = {}
+        self.attempts = dict(order.attempts)
+        self.ended_at = dict.fromkeys(order.decided, workflow.time())
         self.pauses = Pauses(order.pauses)
         self.stop: Control | None = None
         self.aborted: Control | None = None

@@ -21,26 +21,26 @@ TASK_QUEUE = "workflow-tests"
 
 
 @asynccontextmanager
-async def company_at(database_url: str, temporal: str) -> AsyncIterator[Company]:
+async def company_at(database_url: str, temporal: str, *, task_queue: str = TASK_QUEUE) -> AsyncIterator[Company]:
     """A worker on this database and this Temporal."""
     async with asyncio.timeout(30):
         client = await connect({"TEMPORAL_ADDRESS": temporal, "TEMPORAL_CONFIG_FILE": os.devnull}, lazy=False)
     engine = create_engine(database_url)
     stop = asyncio.Event()
     company = Company(engine=engine, client=client)
-    built = worker.build(client, engine, company.targets, task_queue=TASK_QUEUE, grace=timedelta(0))
+    built = worker.build(client, engine, company.targets, task_queue=task_queue, grace=timedelta(0))
     async with built, asyncio.TaskGroup() as tasks:
-        tasks.create_task(relay(engine, client, stop, task_queue=TASK_QUEUE))
+        tasks.create_task(relay(engine, client, stop, task_queue=task_queue))
         yield company
         stop.set()
     await engine.dispose()
 
 
 @asynccontextmanager
-async def stage_of(company: Company, environment: str) -> AsyncIterator[Stage]:
+async def stage_of(company: Company, environment: str, *, task_queue: str = TASK_QUEUE) -> AsyncIterator[Stage]:
     """An environment with its monitor and its traffic; `Stage` plays the API and the SDK by the store's functions."""
     stage = Stage(company, environment=environment)
-    await worker.watch(company.client, environment, task_queue=TASK_QUEUE)
+    await worker.watch(company.client, environment, task_queue=task_queue)
     traffic = asyncio.create_task(stage.traffic.flow())
     yield stage
     traffic.cancel()
