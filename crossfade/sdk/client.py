@@ -20,6 +20,7 @@ from crossfade.sdk.call import Call, Expected, Side, is_awaitable, sampled
 from crossfade.sdk.clocks import boottime
 from crossfade.sdk.comparison import Comparison
 from crossfade.sdk.connection import Connection
+from crossfade.sdk.listener import Listener
 from crossfade.sdk.refresher import Refresher
 from crossfade.sdk.reporter import Reporter
 from crossfade.sdk.server import Server, Unreachable
@@ -83,6 +84,7 @@ class Client:
         fork.watch(self)
         atexit.register(self.close)
         self._refresher.start()
+        self._listener.start()
         self._reporter.start()
         self._refresher.tried.wait(timeout)
         if self._serving.known.source == "none":
@@ -95,6 +97,7 @@ class Client:
         self._is_running = False
         atexit.unregister(self.close)
         deadline = boottime() + CLOSING_SECONDS
+        self._listener.end()
         self._refresher.end()
         self._reporter.end(CLOSING_SECONDS)
         self._refresher.wait(max(0.2, deadline - boottime()))
@@ -185,6 +188,7 @@ class Client:
             revision=table.revision,
             age=None if confirmed_at is None else boottime() - confirmed_at,
             source=table.source,
+            streaming=self._listener.connected and self._is_running,
             dropped=self._tally.dropped.value,
             comparisons_dropped=self._tally.comparisons_dropped.value,
             evaluation_errors=self._tally.evaluation_errors.value,
@@ -203,6 +207,7 @@ class Client:
         self._connect()
         if self._is_running:
             self._refresher.start()
+            self._listener.start()
             self._reporter.start()
 
     def __enter__(self) -> Self:
@@ -246,6 +251,7 @@ class Client:
         self._refresher = Refresher(
             self._server, self._serving, client_id=self.client_id, cache=self._cache, refresh=self._refresh
         )
+        self._listener = Listener(self._server, hear=self._refresher.hear, lost=self._refresher.wake)
         self._reporter = Reporter(self._server, self._tally, client_id=self.client_id, interval=self._refresh)
 
     def _start_from_files(self) -> None:

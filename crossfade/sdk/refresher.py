@@ -1,18 +1,41 @@
-"""The thread that asks the server, each second, what is to be served."""
+"""The thread that asks the server, each second and at news, what is to be served."""
 
 import logging
 import random
+from dataclasses import dataclass
 from threading import Event, Thread
 
 from crossfade.sdk.cache import Cache
 from crossfade.sdk.clocks import boottime
 from crossfade.sdk.server import Server, Unreachable
 from crossfade.sdk.serving import NETWORK, Serving
+from crossfade.sdk.table import Table
 
 log = logging.getLogger("crossfade.sdk")
 
 MOST_FETCHES = 3
 """How often one round follows a revision that keeps moving."""
+SHORTEST_PAUSE = 0.05
+"""Between the beginnings of two rounds, however much news there is."""
+NEWS_PAUSE = 0.1
+"""Until it is asked again for what was heard of, where the replica that answered did not know it yet."""
+NEWS_SECONDS = 1.0
+"""How long that goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What the server was heard to serve, and when."""
+
+    revision: int
+    epoch: int
+    heard_at: float
+
+    def is_after(self, known: Table) -> bool:
+        return self.revision > known.revision or self.epoch > known.epoch
+
+
+_NOTHING = _News(0, 0, float("-inf"))
 
 
 class Refresher:
@@ -27,6 +50,8 @@ class Refresher:
         self._cache = cache
         self._refresh = refresh
         self._ending = Event()
+        self._woken = Event()
+        self._news = _NOTHING
         self._thread = Thread(target=self._run, name="crossfade-refresh", daemon=True)
         self.tried = Event()
         """Set once the first round is over, whatever came of it."""
@@ -41,6 +66,17 @@ class Refresher:
     def end(self) -> None:
         """Ask no more; a question under way is still answered."""
         self._ending.set()
+        self._woken.set()
+
+    def wake(self) -> None:
+        """Ask now."""
+        self._woken.set()
+
+    def hear(self, revision: int, epoch: int) -> None:
+        """Ask now if that is news."""
+        self._news = _News(revision, epoch, heard_at=boottime())
+        if self._news.is_after(self._serving.known):
+            self.wake()
 
     def wait(self, timeout: float) -> None:
         """Wait until nothing is under way."""
@@ -50,11 +86,21 @@ class Refresher:
     def _run(self) -> None:
         while not self._ending.is_set():
             began = boottime()
+            self._woken.clear()  # before the round: what is heard while it lasts needs another
             self._round()
             self.tried.set()
-            # A little jitter, so that a thousand clients do not ask in step for ever.
-            pause = self._refresh * random.uniform(0.9, 1.0) - (boottime() - began)  # noqa: S311 - not a secret
-            self._ending.wait(max(0.0, pause))
+            if self._woken.wait(self._left(began, self._pause())):
+                self._ending.wait(self._left(began, SHORTEST_PAUSE))
+
+    def _left(self, began: float, pause: float) -> float:
+        return max(0.0, began + pause - boottime())
+
+    def _pause(self) -> float:
+        news = self._news
+        if news.is_after(self._serving.known) and boottime() - news.heard_at < NEWS_SECONDS:
+            return min(self._refresh, NEWS_PAUSE)
+        # A little jitter, so that a thousand clients do not ask in step for ever.
+        return self._refresh * random.uniform(0.9, 1.0)  # noqa: S311 - not a secret
 
     def _round(self) -> None:
         try:
@@ -70,8 +116,11 @@ class Refresher:
 
     def _agree(self) -> bool:
         """Fetch and confirm until both sides speak of the same revision; False if the server is behind."""
-        if self._serving.known.source != NETWORK:
+        known, news = self._serving.known, self._news
+        if known.source != NETWORK:
             self._fetch(None)
+        elif news.is_after(known):
+            self._fetch(known.revision if news.revision > known.revision else None)
         for _ in range(MOST_FETCHES):
             if self._ending.is_set():  # a client that is leaving must not be seen again after its goodbye
                 return True

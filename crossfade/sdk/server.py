@@ -1,8 +1,9 @@
-"""The server as a client application sees it: four calls, each with a deadline and a size limit."""
+"""The server as a client application sees it: four calls, each with a deadline and a size limit, and a stream."""
 
 import json
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
@@ -51,13 +52,9 @@ class Server:
 
     def __init__(self, url: str, token: str, *, timeout: float = 2.0) -> None:
         self.timeout = timeout
-        self._http = httpx.Client(
-            base_url=url.rstrip("/") + "/api/migration",
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=timeout,
-            # A proxy for the outside world is no way to this machine.
-            trust_env=httpx.URL(url).host not in _HERE,
-        )
+        self._url = url
+        self._token = token
+        self._http = self._client()
 
     def flags(self, known: int | None, *, timeout: float | None = None) -> Snapshot | None:
         """All flags, or None when they are still at the `known` revision.
@@ -115,9 +112,35 @@ class Server:
             return Receipt.ACCEPTED
         return Receipt.REFUSED if status in _PERMANENT else Receipt.AGAIN
 
+    def listen(self, *, silence: float) -> Iterator[bytes]:
+        """The bytes of the stream of revisions as they arrive, until the server ends it.
+
+        Raises:
+            Unreachable: There is no stream, or it was lost, or nothing came for that many seconds.
+        """
+        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
+        limits = httpx.Timeout(self.timeout, read=silence)
+        try:
+            # Connections of its own: close() may be called while this waits for bytes in another thread.
+            with self._client() as http, http.stream("GET", "/sdk/stream", headers=headers, timeout=limits) as answer:
+                if answer.status_code != HTTPStatus.OK:
+                    raise Unreachable(f"the stream answered {answer.status_code}")
+                yield from answer.iter_bytes()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unreachable(type(error).__name__) from error
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def _client(self) -> httpx.Client:
+        return httpx.Client(
+            base_url=self._url.rstrip("/") + "/api/migration",
+            headers={"Authorization": f"Bearer {self._token}"},
+            timeout=self.timeout,
+            # A proxy for the outside world is no way to this machine.
+            trust_env=httpx.URL(self._url).host not in _HERE,
+        )
 
     def _call(
         self,

@@ -13,6 +13,7 @@ class Status:
         revision: The revision that is served.
         age: Seconds since the server last confirmed it; None if it never did.
         source: network, cache, bootstrap, none, forced (legacy by order of this machine) or closed.
+        streaming: Whether the server tells of changes by itself; without, they are found by asking each second.
         dropped: Samples that never reached the server.
         comparisons_dropped: Shadowed calls for which there was no room or no time.
         evaluation_errors: Evaluations that a condition or a context made senseless.
@@ -22,6 +23,7 @@ class Status:
     revision: int
     age: float | None
     source: str
+    streaming: bool
     dropped: int
     comparisons_dropped: int
     evaluation_errors: int

@@ -13,7 +13,7 @@ from tests.api.conftest import SDK
 from tests.builders import served_run
 
 CONTEXT = {"targetingKey": "u-17"}
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture
@@ -41,6 +41,26 @@ async def test_a_client_serves_candidate_until_the_users_stop(client: Client, ad
 
     assert client.status().connected
     assert client.status().revision >= stopped.json()["revision"]
+
+
+async def test_a_client_that_seldom_asks_hears_of_the_stop(
+    address: str, engine: AsyncEngine, environment: str, admin: httpx.AsyncClient
+) -> None:
+    async with engine.begin() as connection:
+        await served_run(connection, "search", percentage=100, environment=environment)
+    seldom = Client(address, SDK, client_id="app-2", refresh=600)
+    await asyncio.to_thread(seldom.start, timeout=10)
+    async with asyncio.timeout(PATIENCE):
+        while not seldom.status().streaming:
+            await asyncio.to_thread(seldom.status)
+
+        stopped = await admin.post("/api/migration/emergency-stop")
+
+        while seldom.status().revision < stopped.json()["revision"]:
+            await asyncio.to_thread(seldom.status)
+    await asyncio.to_thread(seldom.close)
+
+    assert not seldom.is_enabled("search", CONTEXT)
 
 
 async def test_what_a_client_counts_arrives_at_its_run(client: Client, engine: AsyncEngine, environment: str) -> None:

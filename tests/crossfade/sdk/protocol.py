@@ -54,6 +54,13 @@ class ProtocolServer:
     """The next batch is taken and the connection cut."""
     confirms: bool = True
     """Whether confirmations are answered."""
+    streams: bool = False
+    """Whether there is a stream of revisions; those that are open end with it."""
+    is_silent: bool = False
+    """Whether open streams say nothing, not even that they are alive."""
+    noise: bytes = b""
+    """What a stream begins with."""
+    streams_opened: int = 0
     dropped: list[JSON] = field(default_factory=list)
     posts: list[Posted] = field(default_factory=list)
     confirmations: list[JSON] = field(default_factory=list)
@@ -72,6 +79,7 @@ class ProtocolServer:
 
     def __exit__(self, *_: object) -> None:
         self.gate.set()
+        self.streams = False
         self.http.shutdown()
         self.http.server_close()
         self.thread.join()
@@ -85,6 +93,7 @@ class ProtocolServer:
             self.definitions = [to_definition(flag) for flag in flags]
             self.revision = self.revision + 1 if revision is None else revision
             self.epoch = self.epoch if epoch is None else epoch
+            self.changed.notify_all()
 
     def wait(self, condition: Any, timeout: float = 10) -> None:
         with self.changed:
@@ -109,6 +118,9 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        if self.path.endswith("/sdk/stream"):
+            self._stream()
+            return
         if self._is_refused():
             return
         etag = f'"{self.script.revision}"'
@@ -142,6 +154,27 @@ class Handler(BaseHTTPRequestHandler):
         if not self._is_refused():
             self.script.left.append(self.path.rsplit("/", 1)[1])
             self._answer(204, None)
+
+    def _stream(self) -> None:
+        if not self.script.streams:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(self.script.noise)
+        with self.script.changed:
+            self.script.streams_opened += 1
+        told = (-1, -1)
+        while self.script.streams:
+            now = (self.script.revision, self.script.epoch)
+            if not self.script.is_silent:
+                data = json.dumps({"revision": now[0], "epoch": now[1]})
+                self.wfile.write(b":\n\n" if now == told else f"event: flags\ndata: {data}\n\n".encode())
+                told = now
+            with self.script.changed:
+                self.script.changed.wait(0.02)
 
     def _take(self, body: bytes) -> None:
         if self.script.answer_is_lost:

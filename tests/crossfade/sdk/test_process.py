@@ -33,6 +33,29 @@ client.close()
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 
+LISTENING = """
+import os, sys, time
+from crossfade.sdk import Client
+def wait_for(fact):
+    deadline = time.monotonic() + 30
+    while not fact() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return fact()
+client = Client(sys.argv[1], "secret", refresh=60, client_id="app")
+client.start()
+streamed = wait_for(lambda: client.status().streaming)
+child = os.fork()
+if child == 0:
+    assert wait_for(lambda: client.status().streaming and client.status().age is not None)
+    print("listening", flush=True)
+    assert wait_for(lambda: client.status().revision == 3)
+    client.close()
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+client.close()
+sys.exit(os.waitstatus_to_exitcode(status) if streamed else 1)
+"""
+
 FORGETFUL = """
 import sys
 from crossfade.sdk import Client, Comparison
@@ -70,6 +93,20 @@ def test_a_forked_child_follows_reports_and_leaves_by_itself(server: ProtocolSer
     assert len(clients) == 2
     assert clients == set(server.left)
     assert {seen["clientId"] for seen in server.confirmations} == clients
+
+
+@pytest.mark.skipif(not hasattr(sys, "platform") or sys.platform == "win32", reason="there is no fork")
+def test_a_forked_child_hears_news_over_a_stream_of_its_own(server: ProtocolServer) -> None:
+    server.streams = True
+    server.publish(flag(percentage=100, revision=2), revision=2)
+    command = [sys.executable, "-W", "ignore", "-c", LISTENING, server.url]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "listening\n"
+        assert server.streams_opened == 2
+        server.publish(flag(percentage=100, revision=3), revision=3)
+        assert process.wait(60) == 0
+    assert len(server.left) == 2
 
 
 def test_a_process_that_just_ends_still_reports_and_hangs_on_nothing(server: ProtocolServer) -> None:
