@@ -49,14 +49,20 @@ def create_engine(url: str, *, pool_size: int = 20) -> AsyncEngine:
         "idle_in_transaction_session_timeout": "30s",
         "TimeZone": "UTC",
     }
+    address, options = split(normalise(url))
     engine = create_async_engine(
-        normalise(url),
+        address,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=10,
         pool_use_lifo=True,
         json_serializer=documents.dumps,
-        connect_args={"server_settings": settings, "timeout": 10, "prepared_statement_cache_size": STATEMENTS},
+        connect_args={
+            "server_settings": settings,
+            "timeout": 10,
+            "prepared_statement_cache_size": STATEMENTS,
+            **options,
+        },
     )
     event.listen(engine.sync_engine, "checkout", refuse_ended)
     return engine
@@ -96,8 +102,24 @@ async def subscription(url: str, channel: str) -> AsyncIterator[asyncio.Queue[st
 
 
 def normalise(url: str) -> URL:
-    """Gives the address for SQLAlchemy, from either of its spellings and from that of libpq."""
+    """Gives the address for SQLAlchemy, from either of its spellings and from that of libpq.
+
+    TLS is asked for as libpq does: `sslmode`, `sslrootcert`, `sslcert`, `sslkey`. SQLAlchemy's `ssl` becomes `sslmode`.
+    """
     parsed = make_url(url)
-    if parsed.drivername in {"postgres", "postgresql", DRIVER}:
-        return parsed.set(drivername=DRIVER)
-    raise ValueError(parsed.drivername)
+    if parsed.drivername not in {"postgres", "postgresql", DRIVER}:
+        raise ValueError(parsed.drivername)
+    query = {"sslmode" if name == "ssl" else name: value for name, value in parsed.query.items()}
+    return parsed.set(drivername=DRIVER, query=query)
+
+
+def split(url: URL) -> tuple[URL, dict[str, str]]:
+    """Gives the address as SQLAlchemy reads it, and what only asyncpg understands, as an argument of its connect.
+
+    SQLAlchemy would hand each option of the query to asyncpg as an argument, and there is none called `sslmode`.
+    """
+    options = [name for name in url.query if name not in {"host", "port"}]
+    if not options:
+        return url, {}
+    rest = URL.create("postgresql", query={name: url.query[name] for name in options})
+    return url.difference_update_query(options), {"dsn": rest.render_as_string(hide_password=False)}
