@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import store.clients
 import store.compaction
 import store.control
 import store.metrics
 import store.outbox
+import store.replicas
 from store.engine import AsyncEngine
 
 SERIES_AT_ONCE: Final = 300
 BEAT: Final = 5.0  # seconds from one look to the next
 OUTBOX_KEPT: Final = timedelta(days=7)  # longer than anybody repeats a request
+CALLERS_KEPT: Final = timedelta(days=7)  # a stop names who may still serve candidate for that long
 PRUNED_AT_ONCE: Final = 1000
 
 log = logging.getLogger("crossfade.upkeep")
@@ -79,10 +82,12 @@ async def compact(engine: AsyncEngine, each: Round) -> int:
 
 
 async def prune(engine: AsyncEngine) -> int:
-    """Forget some messages that were delivered long ago, and ids of batches that cannot come again; how many."""
+    """Forget old messages, ids of batches that cannot come again, and callers that are silent; how many."""
     async with engine.begin() as connection:
         messages = await store.outbox.prune(connection, older=OUTBOX_KEPT, limit=PRUNED_AT_ONCE)
-        return messages + await store.metrics.forget_batches(connection, limit=PRUNED_AT_ONCE)
+        batches = await store.metrics.forget_batches(connection, limit=PRUNED_AT_ONCE)
+        replicas = await store.replicas.forget(connection, older=CALLERS_KEPT)
+        return messages + batches + replicas + await store.clients.forget(connection, older=CALLERS_KEPT)
 
 
 def _slot(moment: datetime, width: timedelta) -> datetime:

@@ -24,12 +24,13 @@ class Scope(StrEnum):
     OPEN = "open"
     READ = "read"
     OPERATE = "operate"
+    ADMINISTER = "administer"
     SDK = "sdk"
     METRICS = "metrics"
 
 
 SCOPES: Mapping[str, frozenset[Scope]] = {
-    "admin": frozenset({Scope.READ, Scope.OPERATE, Scope.SDK, Scope.METRICS}),
+    "admin": frozenset({Scope.READ, Scope.OPERATE, Scope.ADMINISTER, Scope.SDK, Scope.METRICS}),
     "sdk": frozenset({Scope.SDK, Scope.METRICS}),
 }
 

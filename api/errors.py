@@ -51,7 +51,12 @@ TABLE: Mapping[type[errors.CrossfadeError], Answer] = {
     errors.KeyReused: Answer(422, "It has had another body; draw a new key for another order."),
     errors.NotComplete: Answer(409, "Wait until its rollout is complete at 100 % of everybody."),
     errors.Retired: Answer(409, "There is nothing to go back to; PUT its flag if you know better.", names="component"),
-    errors.Stopped: Answer(409, "A stop is in force. Lowering is still allowed; raising needs its release."),
+    errors.Stopped: Answer(
+        409,
+        "Lowering is still allowed. To raise or start anything, release the stop first: "
+        "POST /api/migration/emergency-stop/release with a reason.",
+    ),
+    errors.NotStopped: Answer(409, "There is nothing to release; the dashboard shows what is served."),
     errors.Fenced: Answer(409, "Something newer has happened. Read the component again and decide anew."),
     errors.StaleReading: Answer(409, "Wait for a fresh passing reading of the current step."),
     errors.BatchConflict: Answer(422, "A batch id names one content for ever; draw a new id."),

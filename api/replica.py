@@ -1,22 +1,26 @@
-"""The flags that this process serves: re-read when Postgres says so and every quarter of a second, under a lease."""
+"""The flags that this process serves: re-read when Postgres says so and every quarter of a second, under a lease.
+
+A stop is proven by what is recorded here (docs/decisions/0008), so nothing is served before it is recorded that this
+process serves, and the lease is extended only by a read that began within the lease of what was recorded last.
+"""
 
 import asyncio
 import json
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from api.database import AWAY, Database
 from api.problems import Refused
 from crossfade.flags import to_definition
-from store import flags, replicas
+from store import clients, flags, replicas
 from store.engine import listen
 from store.flags import Snapshot
 
-LEASE_SECONDS = 2.0
-VALIDITY_SECONDS = 5.0
+LEASE_SECONDS = replicas.LEASE.total_seconds()
+VALIDITY_SECONDS = clients.VALIDITY.total_seconds()
 PERIOD_SECONDS = 0.25
 READ_SECONDS = LEASE_SECONDS  # a read that takes longer is worth nothing
 # Counts while the machine sleeps, so that a suspended process wakes up past its lease.
@@ -49,14 +53,17 @@ def boot_time() -> float:
 class Replica:
     """Keeps a snapshot of the environment's flags, and knows how old it is."""
 
-    def __init__(self, database: Database, *, url: str, environment: str) -> None:
-        self.name = str(uuid4())
+    def __init__(self, database: Database, *, url: str, environment: str, name: str | None = None) -> None:
+        self._process = uuid4()
+        self.name = name or str(self._process)
         self._database = database
         self._url = url
         self._environment = environment
         self._snapshot: Snapshot | None = None
         self._flags = b"[]"
         self._read_at = float("-inf")
+        self._recorded_at = float("-inf")
+        self._reading = asyncio.Lock()
         self._changed = asyncio.Event()
         self._news = asyncio.Event()
 
@@ -104,11 +111,23 @@ class Replica:
             tasks.create_task(self._read_on(), name="replica reads")
 
     async def refresh(self) -> None:
-        """Read what Postgres holds now; the lease counts from before the read.
+        """Read what Postgres holds now; the lease counts from before the read, once it is recorded what is served.
 
         Raises:
-            Refused: 503, Postgres does not answer.
+            Refused: 503, Postgres does not answer, or another process serves under this name.
         """
+        async with self._reading:
+            if not (boot_time() - self._recorded_at <= LEASE_SECONDS):
+                await self._record()
+            await self._read()
+
+    async def leave(self) -> None:
+        """Say that this replica serves nothing any more, so that a stop does not wait for it."""
+        with suppress(Refused):
+            async with self._database.transaction(READ_SECONDS) as connection:
+                await replicas.leave(connection, process=self._process)
+
+    async def _read(self) -> None:
         began = boot_time()
         async with self._database.transaction(READ_SECONDS) as connection:
             snapshot = await flags.snapshot(connection, self._environment)
@@ -117,25 +136,25 @@ class Replica:
             self._snapshot = snapshot
             self._news.set()
             self._news = asyncio.Event()
+        await self._record()
         self._read_at = max(self._read_at, began)
-        await self._confirm(snapshot)
 
-    async def leave(self) -> None:
-        """Say that this replica serves nothing any more, so that a stop does not wait for it."""
-        with suppress(Refused):
-            async with self._database.transaction(READ_SECONDS) as connection:
-                await replicas.leave(connection, replica=self.name)
-
-    async def _confirm(self, snapshot: Snapshot) -> None:
-        """Write down what is served, only once it is."""
+    async def _record(self) -> None:
+        """Write down what is served, only once it is; nothing yet is revision 0."""
+        began = boot_time()
+        served = self._snapshot
         async with self._database.transaction(READ_SECONDS) as connection:
-            await replicas.confirm(
+            is_mine = await replicas.confirm(
                 connection,
                 environment=self._environment,
                 replica=self.name,
-                revision=snapshot.revision,
-                epoch=snapshot.epoch,
+                process=self._process,
+                revision=served.revision if served else 0,
+                epoch=served.epoch if served else 0,
             )
+        if not is_mine:
+            raise Refused(_NAME_IS_TAKEN)
+        self._recorded_at = began
 
     async def _listen(self) -> None:
         # Yields after each reconnection too, since what was sent meanwhile is lost.
@@ -155,8 +174,8 @@ class Replica:
     async def _try(self) -> None:
         try:
             await self.refresh()
-        except Refused:
-            log.warning("Postgres does not answer; the flags are %.1f s old", self.age)
+        except Refused as refused:
+            log.warning("%s The flags are %.1f s old.", refused.problem.title, self.age)
         except Exception:
             # The edge of a task that must outlive any defect: the lease runs out and everybody serves legacy.
             log.exception("the flags could not be read")
@@ -171,3 +190,8 @@ def validity(age: float) -> float:
 
 def _array(snapshot: Snapshot) -> bytes:
     return json.dumps([to_definition(flag) for flag in snapshot.flags], separators=(",", ":")).encode()
+
+
+_NAME_IS_TAKEN = replace(
+    AWAY, kind="name-is-taken", title="Another process has just served under this CROSSFADE_REPLICA."
+)

@@ -9,6 +9,7 @@ from typing import Self
 
 _TOKEN = re.compile(r"cf_[a-z]+_[A-Za-z0-9]{1,64}_[A-Za-z0-9_-]{32,128}")
 _ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_REPLICA = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 class InvalidSettings(ValueError):
@@ -17,13 +18,18 @@ class InvalidSettings(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One API process: its database, its environment, the tokens that it makes sure of, the plans that ship with it."""
+    """One API process: its database, its environment, the tokens that it makes sure of, the plans that ship with it.
+
+    `replica` is the name under which this process, and after its death the next one, says what it serves; without one
+    each process draws its own.
+    """
 
     database_url: str = field(repr=False)
     environment: str = "production"
     admin_token: str | None = field(default=None, repr=False)
     sdk_token: str | None = field(default=None, repr=False)
     plans: Path = Path("plans")
+    replica: str | None = None
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -31,6 +37,8 @@ class Settings:
             raise InvalidSettings("DATABASE_URL is not set.")
         if not _ENVIRONMENT.fullmatch(self.environment):
             raise InvalidSettings("CROSSFADE_ENVIRONMENT is not a name of lower-case letters, digits, '.', '_', '-'.")
+        if self.replica is not None and not _REPLICA.fullmatch(self.replica):
+            raise InvalidSettings("CROSSFADE_REPLICA is not a name of letters, digits, '.', '_', '-'.")
         for variable, token in (("CROSSFADE_ADMIN_TOKEN", self.admin_token), ("CROSSFADE_SDK_TOKEN", self.sdk_token)):
             if token is not None and not _TOKEN.fullmatch(token):
                 raise InvalidSettings(f"{variable} is not of the form cf_<type>_<selector>_<secret of 32 or more>.")
@@ -50,5 +58,6 @@ class Settings:
             admin_token=environ.get("CROSSFADE_ADMIN_TOKEN") or None,
             sdk_token=environ.get("CROSSFADE_SDK_TOKEN") or None,
             plans=Path(environ.get("CROSSFADE_PLANS") or "plans"),
+            replica=environ.get("CROSSFADE_REPLICA") or None,
             environ=environ,
         )

@@ -104,6 +104,10 @@ class Stopped(CrossfadeError):
     """A stop is in force; nothing may be enabled or raised."""
 
 
+class NotStopped(CrossfadeError):
+    """No stop of the environment is in force."""
+
+
 class Fenced(CrossfadeError):
     """The writer's epoch has passed; it may change nothing any more."""
 

@@ -40,6 +40,12 @@ async def leave(connection: AsyncConnection, *, environment: str, client_id: str
     await connection.execute(delete(table).where(table.c.environment == environment, table.c.client_id == client_id))
 
 
+async def forget(connection: AsyncConnection, *, older: timedelta) -> int:
+    """Forgets clients that were not seen for that long, and gives how many."""
+    statement = delete(table).where(table.c.seen_at < func.clock_timestamp() - older)
+    return (await connection.execute(statement)).rowcount
+
+
 async def behind(
     connection: AsyncConnection, *, environment: str, revision: int, within: timedelta = VALIDITY
 ) -> tuple[Client, ...]:

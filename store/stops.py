@@ -13,7 +13,19 @@ from crossfade.errors import UnknownMigration
 from crossfade.flags import Flag
 from crossfade.percentages import ZERO
 from crossfade.states import ComponentStatus, MigrationStatus, PhaseStatus, RollbackState, RollbackTrigger, RunState
-from store import audit, components, control, flags, migrations, outbox, phases, retirements, rollbacks, run_rows
+from store import (
+    audit,
+    components,
+    control,
+    flags,
+    migrations,
+    outbox,
+    phases,
+    releases,
+    retirements,
+    rollbacks,
+    run_rows,
+)
 from store.components import Component
 from store.documents import Document
 from store.identifiers import uuid7
@@ -64,7 +76,7 @@ async def stop(
 ) -> Stop:
     """Stops one migration, its completed flags too, or the environment (`migration_id=None`).
 
-    Only a stop of the environment stays in force, until its release; raises UnknownMigration.
+    Only a stop of the environment stays in force, until `releases.release`; raises UnknownMigration.
     """
     await control.lock(connection, environment)
     stopped = await find_migrations(connection, environment, migration_id)
@@ -96,19 +108,6 @@ async def stop(
     )
 
 
-async def release(connection: AsyncConnection, *, environment: str, actor: str, reason: str) -> control.Control:
-    """Ends the stop of an environment in a new epoch; restores no traffic."""
-    before = await control.lock(connection, environment)
-    if not before.is_stopped:
-        return before
-    epoch = await control.next_epoch(connection, environment)
-    statement = update(control_table).where(control_table.c.environment == environment)
-    await connection.execute(statement.values(stopped_at=None, stop_reason=None, stop_actor=None))
-    order = Order(environment, None, actor, reason, epoch, await control.now(connection))
-    await audit.append(connection, entry(order, action="stop.release", after={"isStopped": False}))
-    return await control.get(connection, environment)
-
-
 async def find_migrations(
     connection: AsyncConnection, environment: str, migration_id: UUID | None
 ) -> tuple[Migration, ...]:
@@ -122,11 +121,12 @@ async def find_migrations(
 
 
 async def record(connection: AsyncConnection, order: Order) -> None:
-    """Records the stop; one of the environment stays in force."""
+    """Records the stop; one of the environment stays in force, with what its release may put back."""
     if order.migration_id is None:
         statement = update(control_table).where(control_table.c.environment == order.environment)
         values = {"stopped_at": order.at, "stop_reason": order.reason, "stop_actor": order.actor}
         await connection.execute(statement.values(values))
+        await releases.keep(connection, environment=order.environment, at=order.at)
         await audit.append(connection, entry(order, action="stop.environment", after={"isStopped": True}))
         return
     after: Document = {"migration": str(order.migration_id)}

@@ -1,23 +1,54 @@
-"""The emergency stop."""
+"""The emergency stop with its proof, and its release."""
 
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, cast
 from uuid import UUID
 
+from fastapi import APIRouter, Response
 from pydantic import Field
+from starlette.requests import Request
 
-from api.auth import Caller, Scope
+from api.acknowledgement import LEGACY_SECONDS, Proof, Scope, prove
+from api.auth import Caller
+from api.auth import Scope as Access
 from api.bodies import Body, Reason
+from api.database import AWAY
 from api.names import IdempotencyKey
-from api.problems import documented
+from api.problems import Problem, Refused, documented
 from api.repeats import once
-from api.route import needs, resource
+from api.route import Route, needs
 from api.services import By, The
 from api.shown import shown
-from store import stops
+from store import releases, stops
+from store.documents import Document
 from store.engine import AsyncConnection
 
-router = resource("emergency stop")
+RECORD_SECONDS = 1.5
+"""How long the stop's own transaction may take; a whole 503 comes within 3 s."""
 
-_NOTHING_STAYS = "a stop of the environment does not stay in force: there is no order yet that would end it"
+
+class StopRoute(Route):
+    """A route that says by when everything live is on legacy anyway, where Postgres cannot be asked."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of other routes behind the translation."""
+        handle = super().get_route_handler()
+
+        async def translated(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except Refused as refused:
+                if refused.problem.kind != AWAY.kind:
+                    raise
+                raise Refused(away()) from refused
+
+        return translated
+
+
+router = APIRouter(prefix="/api/migration", tags=["emergency stop"], route_class=StopRoute)
 
 
 class StopBody(Body):
@@ -27,28 +58,55 @@ class StopBody(Body):
     migration_id: UUID | None = Field(default=None, strict=False)
 
 
+class ReleaseBody(Body):
+    """Why; and whether what was complete for everybody is put back as it was."""
+
+    reason: Reason
+    restore: Literal["none", "completed"] = "none"
+
+
 @router.post(
     "/emergency-stop",
     summary="Stop everything",
-    status_code=202,
-    responses=documented({404}),
-    openapi_extra=needs(Scope.OPERATE),
+    responses={202: {"description": "Recorded, but those in `mayStillServe` have not confirmed."}, **documented({404})},
+    openapi_extra=needs(Access.OPERATE),
 )
 async def emergency_stop(
-    the: The, by: By, body: StopBody | None = None, key: IdempotencyKey = None
+    the: The, by: By, response: Response, body: StopBody | None = None, key: IdempotencyKey = None
 ) -> dict[str, object]:
-    """Disable every flag, roll back every live run and end every live migration as failed, in one transaction.
+    """Disable every flag, roll back every live run, end every live migration as failed, and prove that it is obeyed.
 
-    It needs neither Temporal nor a worker. The answer says what was stopped in Postgres; every client obeys within its
-    validity (5 s for flags with a live rollout), which this answer does not wait for. With `migrationId` only that
-    migration's flags are concerned, completed ones too. It restores nothing: start a migration again from its plan.
+    It needs neither Temporal nor a worker. 200: no replica and no client serves candidate any more. 202: recorded, but
+    those in `mayStillServe` have not confirmed, and the flags named there need no lease. A stop of the environment
+    stays in force until it is released; with `migrationId` only that migration's flags are concerned, completed ones
+    too, and nothing stays in force.
     """
     order = body or StopBody()
+    began = time.monotonic()
+    async with the.database.transaction(RECORD_SECONDS) as connection:
+        recorded = await once(connection, by, "emergency-stop", key, order, lambda: _stop(connection, by, order))
+    proof = await prove(the.database, _scope(by, recorded))
+    response.status_code = 200 if proof.may_still_serve is None else 202
+    return {**recorded, **_proof_shown(proof), "milliseconds": round((time.monotonic() - began) * 1000, 1)}
+
+
+@router.post(
+    "/emergency-stop/release",
+    summary="Release the stop",
+    responses=documented({409}),
+    openapi_extra=needs(Access.ADMINISTER),
+)
+async def release(body: ReleaseBody, the: The, by: By, key: IdempotencyKey = None) -> dict[str, object]:
+    """End the stop of the environment: migrations may start and flags may rise again.
+
+    It restores no traffic, unless `restore` is `completed`: then the components that were complete for everybody go
+    back to exactly what they were, apart from those that somebody has changed since.
+    """
     async with the.database.transaction() as connection:
-        return await once(connection, by, "emergency-stop", key, order, lambda: _stop(connection, by, order))
+        return await once(connection, by, "emergency-stop/release", key, body, lambda: _release(connection, by, body))
 
 
-async def _stop(connection: AsyncConnection, by: Caller, order: StopBody) -> dict[str, object]:
+async def _stop(connection: AsyncConnection, by: Caller, order: StopBody) -> Document:
     stop = await stops.stop(
         connection,
         environment=by.environment,
@@ -56,8 +114,42 @@ async def _stop(connection: AsyncConnection, by: Caller, order: StopBody) -> dic
         actor=by.actor,
         reason=order.reason,
     )
-    if order.migration_id is None:
-        await stops.release(connection, environment=by.environment, actor=by.actor, reason=_NOTHING_STAYS)
-    answer = shown(stop)
-    assert isinstance(answer, dict)
-    return answer
+    return cast("Document", shown(stop))
+
+
+async def _release(connection: AsyncConnection, by: Caller, order: ReleaseBody) -> Document:
+    released = await releases.release(
+        connection, environment=by.environment, actor=by.actor, reason=order.reason, restore=order.restore
+    )
+    return cast("Document", shown(released))
+
+
+def _scope(by: Caller, recorded: Document) -> Scope:
+    return Scope(
+        environment=by.environment,
+        epoch=recorded["epoch"],
+        revision=recorded["revision"],
+        flags=recorded["flags"],
+    )
+
+
+def _proof_shown(proof: Proof) -> Document:
+    """The proof as JSON; `mayStillServe` only where there is somebody."""
+    members = shown(proof)
+    assert isinstance(members, dict)
+    if proof.may_still_serve is None:
+        del members["mayStillServe"]
+    return members
+
+
+def away() -> Problem:
+    """Postgres does not answer: by when everything live is on legacy if that stays so."""
+    by_then = datetime.now(UTC) + timedelta(seconds=LEGACY_SECONDS)
+    return replace(
+        AWAY,
+        detail=(
+            "It is not known that the stop was recorded: repeat it until it is. While Postgres answers nobody, every "
+            "flag with a live rollout serves legacy from `legacyBy` on; completed flags stay as they are."
+        ),
+        more={"legacyBy": by_then.isoformat(timespec="milliseconds"), "secondsUntilLegacy": LEGACY_SECONDS},
+    )

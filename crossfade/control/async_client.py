@@ -112,4 +112,5 @@ class AsyncClient:
     roll_back = sent_by_asyncio(orders.roll_back)
     rehearse_rollback = sent_by_asyncio(orders.rehearse_rollback)
     emergency_stop = sent_by_asyncio(orders.emergency_stop)
+    release_stop = sent_by_asyncio(orders.release_stop)
     abort = sent_by_asyncio(orders.abort)

@@ -119,4 +119,5 @@ class Client:
     roll_back = sent(orders.roll_back)
     rehearse_rollback = sent(orders.rehearse_rollback)
     emergency_stop = sent(orders.emergency_stop)
+    release_stop = sent(orders.release_stop)
     abort = sent(orders.abort)

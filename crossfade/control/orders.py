@@ -18,10 +18,11 @@ from crossfade.control.views import (
     Phase,
     Receipt,
     Rehearsal,
+    Released,
     Retirement,
     Rollback,
     Started,
-    Stop,
+    Stopped,
 )
 
 T = TypeVar("T")
@@ -188,13 +189,29 @@ def rehearse_rollback(component: str) -> Request[Rehearsal]:
     return Request("POST", _path("rollback", component), _as(Rehearsal), {}, query={"dryRun": "true"})
 
 
-def emergency_stop(reason: str, *, migration: str | None = None) -> Request[Stop]:
-    """Legacy for everybody, everywhere, at once; live migrations end as failed. It restores nothing.
+def emergency_stop(reason: str, *, migration: str | None = None) -> Request[Stopped]:
+    """Legacy for everybody, everywhere, at once, and the proof of it; live migrations end as failed.
 
-    With the id of a `migration`, only its flags. It needs neither Temporal nor a worker.
+    It stays in force until `release_stop`. With the id of a `migration`, only its flags, and nothing stays in force.
+    It needs neither Temporal nor a worker, and takes up to 6 s where somebody does not answer.
+
+    Raises:
+        Unavailable: Postgres does not answer; `more["legacyBy"]` says from when on every live rollout serves legacy if
+            that stays so. It is not known that anything was recorded: repeat it.
     """
     body = {"reason": reason} if migration is None else {"reason": reason, "migrationId": migration}
-    return Request("POST", "emergency-stop", _as(Stop), body)
+    return Request("POST", "emergency-stop", _as(Stopped), body)
+
+
+def release_stop(reason: str, restore: Literal["none", "completed"] = "none") -> Request[Released]:
+    """End the stop of the environment, with a token of an administrator; it restores no traffic.
+
+    With `restore="completed"` the components that were complete for everybody go back to exactly what they were.
+
+    Raises:
+        Conflict: No stop is in force.
+    """
+    return Request("POST", "emergency-stop/release", _as(Released), {"reason": reason, "restore": restore})
 
 
 def abort(migration: str, reason: str = NO_REASON) -> Request[Receipt]:

@@ -219,8 +219,21 @@ class Rehearsal(FromJson):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stop(FromJson):
-    """What an emergency stop has put to legacy: names of flags, ids of runs, rollbacks and migrations."""
+class MayStillServe(FromJson):
+    """Names of the replicas and clients that have not confirmed a stop, and of the flags that they may still serve."""
+
+    replicas: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped(FromJson):
+    """What an emergency stop has put to legacy: names of flags, ids of runs, rollbacks and migrations; then its proof.
+
+    Replicas and clients have confirmed it, or have expired: they serve no live rollout any more. `may_still_serve` is
+    None where it is proven that nobody serves candidate.
+    """
 
     epoch: int
     revision: int
@@ -229,6 +242,27 @@ class Stop(FromJson):
     rollbacks: tuple[str, ...] = ()
     migrations: tuple[str, ...] = ()
     retired: tuple[str, ...] = ()
+    replicas_applied: int = 0
+    replicas_expired: int = 0
+    clients_confirmed: int = 0
+    clients_expired: int = 0
+    milliseconds: float = 0.0
+    may_still_serve: MayStillServe | None = None
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether nobody serves candidate any more."""
+        return self.may_still_serve is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released(FromJson):
+    """The end of a stop: the components put back to 100 %, and those left since somebody has changed them."""
+
+    epoch: int
+    revision: int
+    restored: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

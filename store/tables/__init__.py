@@ -10,6 +10,7 @@ from store.tables.control import (
     outbox,
     replicas,
     sdk_clients,
+    stopped_components,
 )
 from store.tables.flags import feature_flags, flag_revisions, rollback_events, rollback_steps, run_readings, runs
 from store.tables.metrics import (
@@ -58,5 +59,6 @@ __all__ = [
     "runs",
     "sdk_clients",
     "statistical_results",
+    "stopped_components",
     "user_behavior_tracking",
 ]

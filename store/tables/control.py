@@ -77,6 +77,7 @@ replicas = Table(
     metadata,
     label("replica", primary_key=True),
     label("environment", primary_key=True),
+    Column("process", Uuid, nullable=False),
     counter("revision"),
     counter("epoch"),
     moment("seen_at", nullable=False),
@@ -92,6 +93,17 @@ sdk_clients = Table(
     label("replica"),
     moment("first_seen_at", nullable=False),
     moment("seen_at", nullable=False),
+)
+
+# Only while a stop of the environment is in force: what its release may put back.
+stopped_components = Table(
+    "stopped_components",
+    metadata,
+    label("environment", primary_key=True),
+    label("component", primary_key=True),
+    Column("migration_id", Uuid, nullable=False),
+    document("definition"),
+    moment("stopped_at", nullable=False),
 )
 
 monitors = Table(

@@ -52,7 +52,7 @@ async def test_a_posted_plan_is_a_migration_whose_start_waits_for_temporal(
 async def test_a_shipped_plan_is_started_by_its_name(settings: Settings) -> None:
     async with running(replace(settings, environment="production")) as app, calling(app, ADMIN) as admin:
         answer = await admin.post(MIGRATIONS, json={"shipped": "demo"})
-        stopped = await admin.post("/api/migration/emergency-stop")
+        stopped = await admin.post("/api/migration/emergency-stop", json={"migrationId": answer.json()["id"]})
 
     assert answer.status_code == 202
     assert answer.json()["name"] == "demo"

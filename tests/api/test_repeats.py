@@ -12,6 +12,12 @@ ORDERS = {
     "rollback": (f"{API}/rollback/search", {"reason": "High error rate detected"}, {"reason": "another"}),
     "emergency stop": (f"{API}/emergency-stop", {"reason": "fire"}, {"reason": "another"}),
 }
+PROOF = {"milliseconds", "replicasApplied", "replicasExpired", "clientsConfirmed", "clientsExpired"}
+
+
+def without_proof(answer: httpx.Response) -> dict[str, object]:
+    """What was recorded; a stop is proven anew each time."""
+    return {name: value for name, value in answer.json().items() if name not in PROOF}
 
 
 @pytest.fixture
@@ -36,8 +42,8 @@ async def test_an_order_that_is_sent_twice_has_one_effect_and_one_answer(
     async with engine.begin() as connection:
         after = await audit.find_all(connection, environment=environment)
 
-    assert (first.status_code, again.status_code) == (202, 202)
-    assert first.json() == again.json()
+    assert first.status_code == again.status_code == {"rollback": 202, "emergency stop": 200}[order]
+    assert without_proof(first) == without_proof(again)
     assert (reused.status_code, reused.json()["type"]) == (422, "urn:crossfade:problem:key-reused")
     assert before == after
 

@@ -1,11 +1,11 @@
-"""The emergency stop, without Temporal and without a worker."""
+"""What the emergency stop does, without Temporal and without a worker."""
 
 import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from crossfade.states import MigrationStatus
-from store import control, migrations, outbox, runs, stops
+from store import migrations, outbox, runs, stops
 from tests.builders import completed_run, served_run, started_migration
 
 STOP = "/api/migration/emergency-stop"
@@ -36,7 +36,7 @@ async def test_the_users_stop_disables_every_flag_and_fails_every_live_migration
 
     answer = await admin.post(STOP, **sent)  # type: ignore[arg-type]  # some of httpx's own arguments
 
-    assert answer.status_code == 202
+    assert answer.status_code == 200
     assert sorted(answer.json()["flags"]) == ["by-hand", "errors", "search"]
     assert (len(answer.json()["runs"]), len(answer.json()["rollbacks"])) == (1, 1)
     assert await served(admin) == {"by-hand": (False, 0), "errors": (False, 0), "search": (False, 0)}
@@ -56,22 +56,8 @@ async def test_a_stop_of_one_migration_leaves_other_flags_alone(
 
     answer = await admin.post(STOP, json={"reason": "fire", "migrationId": str(migration.id)})
 
-    assert answer.status_code == 202
+    assert answer.status_code == 200
     assert await served(admin) == {"by-hand": (True, 30), "errors": (False, 0), "search": (False, 0)}
-
-
-@pytest.mark.usefixtures("everything")
-async def test_nothing_stays_in_force_that_no_order_could_end(
-    admin: httpx.AsyncClient, engine: AsyncEngine, environment: str
-) -> None:
-    await admin.post(STOP)
-
-    again = await admin.put(f"{FLAGS}/by-hand", json={"enabled": True, "rolloutPercentage": 10})
-
-    assert again.status_code == 200
-    assert again.json()["servedPercentage"] == 10
-    async with engine.begin() as connection:
-        assert not (await control.get(connection, environment)).is_stopped
 
 
 @pytest.mark.usefixtures("everything")
@@ -79,15 +65,15 @@ async def test_a_second_stop_is_a_stop_too(admin: httpx.AsyncClient) -> None:
     first = await admin.post(STOP)
     second = await admin.post(STOP)
 
-    assert second.status_code == 202
+    assert second.status_code == 200
     assert second.json()["epoch"] > first.json()["epoch"]
     assert second.json()["runs"] == []
 
 
-async def test_with_nothing_to_stop_the_stop_is_accepted(admin: httpx.AsyncClient) -> None:
+async def test_with_nothing_to_stop_the_stop_is_proven_all_the_same(admin: httpx.AsyncClient) -> None:
     answer = await admin.post(STOP)
 
-    assert answer.status_code == 202
+    assert answer.status_code == 200
     assert answer.json()["flags"] == []
 
 

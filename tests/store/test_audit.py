@@ -9,7 +9,19 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crossfade.states import ComponentStatus, MigrationStatus, PhaseStatus, RollbackState, Verdict
-from store import audit, components, flags, inter_phase, migrations, phases, rollbacks, runs, stops, validations
+from store import (
+    audit,
+    components,
+    flags,
+    inter_phase,
+    migrations,
+    phases,
+    releases,
+    rollbacks,
+    runs,
+    stops,
+    validations,
+)
 from store.audit import Entry
 from store.flags import Change
 from store.migrations import Migration
@@ -111,7 +123,7 @@ async def test_replaying_the_audit_gives_the_state(connection: AsyncConnection) 
     await begun_run(connection, "socket", migration_id=migration.id)
     await stops.stop(connection, environment=ENVIRONMENT, migration_id=migration.id, actor="ann", reason="fire")
     await stops.stop(connection, environment=ENVIRONMENT, migration_id=None, actor="ann", reason="fire")
-    await stops.release(connection, environment=ENVIRONMENT, actor="eve", reason="fixed")
+    await releases.release(connection, environment=ENVIRONMENT, actor="eve", reason="fixed")
     await assert_audited(connection, ENVIRONMENT)
 
 

@@ -1,12 +1,14 @@
 """Clients, replicas, monitors and tokens: who is there, and who may ask."""
 
 from datetime import timedelta
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.upkeep import CALLERS_KEPT
 from store import clients, monitors, replicas, tokens
 from store.tokens import Token
 from tests.builders import ENVIRONMENT
@@ -51,13 +53,43 @@ async def test_environments_have_clients_of_their_own(connection: AsyncConnectio
     assert await clients.behind(connection, environment="staging", revision=8) == ()
 
 
+FIRST, SECOND = uuid4(), uuid4()
+
+
+async def serve(connection: AsyncConnection, process: UUID, revision: int = 1) -> bool:
+    return await replicas.confirm(
+        connection, environment=ENVIRONMENT, replica="r-1", process=process, revision=revision, epoch=0
+    )
+
+
 async def test_a_replica_is_known_until_it_leaves(connection: AsyncConnection) -> None:
     for revision in (1, 2):
-        await replicas.confirm(connection, environment=ENVIRONMENT, replica="r-1", revision=revision, epoch=0)
+        assert await serve(connection, FIRST, revision)
     known = text("select revision from replicas")
     assert (await connection.execute(known)).scalars().all() == [2]
-    await replicas.leave(connection, replica="r-1")
+    await replicas.leave(connection, process=SECOND)
+    assert (await connection.execute(known)).scalars().all() == [2]
+    await replicas.leave(connection, process=FIRST)
     assert (await connection.execute(known)).scalars().all() == []
+
+
+async def test_a_name_goes_to_the_next_process_only_after_the_lease_of_the_last(connection: AsyncConnection) -> None:
+    await serve(connection, FIRST)
+    assert not await serve(connection, SECOND, revision=9)
+    await connection.execute(text("update replicas set seen_at = seen_at - interval '2.3 seconds'"))
+    assert await serve(connection, SECOND, revision=9)
+    assert not await serve(connection, FIRST)
+    assert (await connection.execute(text("select process, revision from replicas"))).all() == [(SECOND, 9)]
+
+
+async def test_replicas_and_clients_are_forgotten_after_a_week_of_silence(connection: AsyncConnection) -> None:
+    await serve(connection, FIRST)
+    await confirm(connection, "a", 7)
+    for table, forget in (("replicas", replicas.forget), ("sdk_clients", clients.forget)):
+        await connection.execute(text(f"update {table} set seen_at = seen_at - interval '6.9 days'"))
+        assert await forget(connection, older=CALLERS_KEPT) == 0
+        await connection.execute(text(f"update {table} set seen_at = seen_at - interval '0.2 days'"))
+        assert await forget(connection, older=CALLERS_KEPT) == 1
 
 
 async def test_the_age_of_a_tick_grows_and_starts_anew(connection: AsyncConnection) -> None:

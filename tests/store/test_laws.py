@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crossfade.errors import CrossfadeError
 from crossfade.states import MigrationStatus, RollbackState, Verdict
-from store import control, flags, migrations, rollbacks, runs, stops, validations
+from store import control, flags, migrations, releases, rollbacks, runs, stops, validations
 from store.flags import Change
 from store.migrations import Migration
 from store.rollback_steps import disable_flag, restore_configuration
@@ -194,7 +194,8 @@ class Walk:
         await stops.stop(self.connection, environment=ENVIRONMENT, migration_id=scope, actor="ann", reason="fire")
 
     async def release(self, _: str) -> None:
-        await stops.release(self.connection, environment=ENVIRONMENT, actor="eve", reason="fixed")
+        words: dict[str, Any] = {"actor": "eve", "reason": "fixed", "restore": "completed"}
+        await releases.release(self.connection, environment=ENVIRONMENT, **words)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -177,18 +177,6 @@ async def test_the_database_itself_refuses_to_raise_during_a_stop(connection: As
         await connection.execute(text("update feature_flags set enabled = true, ceiling = 1"))
 
 
-async def test_a_release_restores_no_traffic_and_allows_a_new_start(connection: AsyncConnection) -> None:
-    migration = await started_migration(connection)
-    await completed_run(connection, migration_id=migration.id)
-    stopped = await stop(connection, None)
-    released = await stops.release(connection, environment=ENVIRONMENT, actor="eve", reason="fixed")
-    assert (released.is_stopped, released.epoch) == (False, stopped.epoch + 1)
-    (flag,) = await flags.all(connection, ENVIRONMENT)
-    assert flag.served_percentage == 0
-    again = await started_migration(connection)
-    assert await statuses(connection, again) == {"search": ComponentStatus.PENDING}
-
-
 async def test_a_run_that_rolls_back_already_goes_on_doing_so(connection: AsyncConnection) -> None:
     migration = await started_migration(connection)
     run = await served_run(connection, migration_id=migration.id)

@@ -109,12 +109,14 @@ async def test_a_rollback_shows_with_its_reason_and_degrades_nothing_else(house:
 async def test_an_emergency_stop_disables_every_flag_and_fails_the_migration(house: House, client: AsyncClient) -> None:
     started = await client.start_migration(plan("stopped", "  - {name: only, components: [{name: five}]}", steps=LONG))
     await house.until_component("five", lambda seen: seen["percentage"] == 50)
-    await client.emergency_stop("the whole site burns")
+    stopped = await client.emergency_stop("the whole site burns")
     flags = await client.flags()
     await house.until(lambda: house.get(f"migrations/{started.id}"), lambda seen: seen["status"] == "failed")
     await house.until_component("five", lambda seen: seen["status"] == "stopped")
     dashboard = await client.get_dashboard_data(started.id)
+    await client.release_stop("the fire is out")
 
+    assert stopped.is_proven
     assert {(flag.enabled, flag.served_percentage) for flag in flags} == {(False, 0)}
     assert dashboard.migration is not None
     assert "burns" in (dashboard.migration.reason or "")

@@ -18,6 +18,7 @@ DONE = 0
 REFUSED = 1
 USAGE = 2
 NOT_WELL = 3
+NOT_PROVEN = 3
 UNREACHABLE = 4
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -25,9 +26,11 @@ PIPE_CLOSED = 141
 _ADVICE: Mapping[str, str] = {
     "fenced": "Something newer has happened. Look with crossfade status and decide anew.",
     "invalid-plan": "Nothing was created. Correct the plan and start it again.",
+    "not-stopped": "There is nothing to release; crossfade flags shows what is served.",
     "not-running": "Its rollout, or its phase, has not begun or has ended: crossfade status shows where it stands.",
     "not-waiting": "crossfade status shows what it waits for, and whether it is held or paused.",
     "reason-required": "Give it with --reason TEXT.",
+    "stopped": "Lowering is still allowed. To start or raise anything, first: crossfade release --reason TEXT.",
     "unknown-component": "crossfade status lists the components.",
     "unknown-flag": "crossfade flags lists the flags.",
     "unknown-phase": "crossfade status lists the phases.",

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -9,6 +10,7 @@ from crossfade.control.cli import exits
 from crossfade.control.cli.components import with_reason
 from crossfade.control.cli.session import Session, asks
 from crossfade.control.cli.watching import follow
+from crossfade.control.cli.words import proof
 from crossfade.control.errors import ControlError
 
 INTERVAL_SECONDS = 2.0
@@ -53,18 +55,41 @@ def abort(session: Session, migration: str | None, reason: str) -> None:
 @with_reason
 @asks
 def stop(session: Session, migration: str | None, reason: str, *, yes: bool) -> int:
-    """Emergency stop: legacy for everybody, everywhere, at once. It restores nothing."""
+    """Emergency stop: legacy for everybody, everywhere, at once, with the proof; 3 where it could not be proven.
+
+    It stays in force until `crossfade release`; with --migration nothing stays in force.
+    """
     if not yes and not _is_meant(session, migration):
         click.echo("Nothing was stopped.", err=True)
         return exits.REFUSED
     done = session.client.emergency_stop(reason, migration=migration)
-    lines = [
-        f"Stopped: legacy for everybody. Flags: {len(done.flags)}, live rollouts that roll back: {len(done.runs)}."
-    ]
+    lines = [proof(done), f"Flags: {len(done.flags)}, live rollouts that roll back: {len(done.runs)}."]
     lines += [f"  {name}" for name in done.flags]
     lines += [f"  {name} is retired and goes on: its legacy code is gone" for name in done.retired]
+    if migration is None:
+        lines.append("Nothing can be started or raised until: crossfade release --reason TEXT")
     session.say("\n".join(lines), done.raw)
-    return exits.DONE
+    return exits.DONE if done.is_proven else exits.NOT_PROVEN
+
+
+@click.command(short_help="End the emergency stop.")
+@click.option(
+    "--restore",
+    type=click.Choice(["none", "completed"]),
+    default="none",
+    show_default=True,
+    help="Put back what was complete for everybody, exactly as it was.",
+)
+@with_reason
+@asks
+def release(session: Session, restore: Literal["none", "completed"], reason: str) -> None:
+    """End the stop of the environment; with a token of an administrator. It restores no traffic by itself."""
+    done = session.client.release_stop(reason, restore)
+    lines = ["Released: migrations may start and flags may rise again."]
+    lines += [f"  {name} is back at 100 %, as it was" for name in done.restored]
+    if restore == "completed":
+        lines += [f"  {name} stays on legacy: it was changed since the stop" for name in done.left]
+    session.say("\n".join(lines), done.raw)
 
 
 def _is_meant(session: Session, migration: str | None) -> bool:
@@ -87,4 +112,4 @@ def _named(session: Session, migration: str | None) -> tuple[str, str]:
     return (live[0].name if live else "stop"), "every flag of the environment"
 
 
-COMMANDS = (start, stop, abort)
+COMMANDS = (start, stop, release, abort)

@@ -1,6 +1,6 @@
 """Parts of the state in one line each."""
 
-from crossfade.control.views import Component, Dashboard, Phase, Side
+from crossfade.control.views import Component, Dashboard, Phase, Side, Stopped
 
 
 def words(status: str) -> str:
@@ -47,6 +47,21 @@ def component_news(component: Component) -> str:
     if component.has_ended:
         return component.reason or ""
     return f"waits for {component.waiting_for}" if component.waiting_for else ""
+
+
+def proof(stopped: Stopped) -> str:
+    """What an emergency stop has proven, and what it could not."""
+    confirmed = f"{stopped.replicas_applied} replicas and {stopped.clients_confirmed} clients have confirmed it"
+    expired = stopped.replicas_expired + stopped.clients_expired
+    silent = f", {expired} that are silent serve no live rollout any more" if expired else ""
+    if (open_to := stopped.may_still_serve) is None:
+        seconds = stopped.milliseconds / 1000
+        return f"Stopped: nobody serves candidate any more. {confirmed}{silent}, after {seconds:.2f} s."
+    who = ", ".join((*open_to.replicas, *open_to.clients))
+    return (
+        f"Stopped, but not proven: {who} may still serve candidate of {', '.join(open_to.flags)}. "
+        f"{confirmed}{silent}. End what is named there, then repeat the stop."
+    )
 
 
 def p95(side: Side | None) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tests.builders import served_run, started_migration
+from tests.builders import completed_run, served_run, started_migration
 from tests.crossfade.control.conftest import Api, Command
 from tests.crossfade.control.test_client import plan
 
@@ -114,7 +115,32 @@ def test_a_stop_wants_the_migrations_name(api: Api, crossfade: Command, monkeypa
     assert [code for code, _, _ in (empty, wrong, right)] == [1, 1, 0]
     assert wrong[2].endswith("Type fire to stop: Nothing was stopped.\n")
     assert "  burning" in right[1].splitlines()
+    assert right[1].startswith("Stopped: nobody serves candidate any more. 1 replicas and 0 clients have confirmed it")
     assert crossfade("stop", "--yes", "--reason", "again", "--json")[0] == 0
+    crossfade("release", "--reason", "over")
+
+
+def test_a_stop_stays_in_force_until_it_is_released(api: Api, crossfade: Command) -> None:
+    async def complete(connection: AsyncConnection) -> None:
+        migration = await started_migration(connection, ("done",), name="held", environment=api.environment)
+        await completed_run(connection, "done", environment=api.environment, migration_id=migration.id)
+
+    api.change(complete)
+    crossfade("stop", "--yes", "--reason", "drill")
+    raised = crossfade("set", "done", "30")
+    released = crossfade("release", "--restore", "completed", "--reason", "over")
+    again = crossfade("release", "--reason", "over")
+
+    assert (raised[0], raised[2].splitlines()[0]) == (
+        1,
+        "crossfade: A stop is in force; nothing may be enabled or raised.",
+    )
+    assert "crossfade release --reason TEXT" in raised[2]
+    assert (released[0], released[1].splitlines()) == (
+        0,
+        ["Released: migrations may start and flags may rise again.", "  done is back at 100 %, as it was"],
+    )
+    assert (again[0], again[2].splitlines()[0]) == (1, "crossfade: No stop of the environment is in force.")
 
 
 def _file(text: str) -> IO[str]:

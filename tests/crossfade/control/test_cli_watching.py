@@ -40,6 +40,7 @@ def test_the_state_is_shown_once_and_an_ended_migration_is_3(api: Api, crossfade
     code, out, _ = crossfade("status", "--once")
     shown = json.loads(crossfade("status", "--once", "--json")[1])
     crossfade("stop", "--yes", "--reason", "drill")
+    crossfade("release", "--reason", "over")
     ended = crossfade("status", "--interval", "1")
 
     assert code in {0, 3}
@@ -61,6 +62,7 @@ def test_in_a_pipe_the_live_state_is_lines_without_colours_and_ends_with_the_mig
 
     crossfade("stop", "--yes", "--reason", "drill")
     rest, err = watching.communicate(timeout=30)
+    crossfade("release", "--reason", "over")
 
     assert watching.returncode == 3, err
     assert "piped #1 pending" in first
@@ -79,6 +81,7 @@ def test_a_followed_start_is_3_when_the_migration_does_not_complete(
 
     crossfade("stop", "--yes", "--reason", "drill")
     rest, err = following.communicate(timeout=30)
+    crossfade("release", "--reason", "over")
 
     assert (following.returncode, err) == (3, "")
     assert first["migration"]["id"] == started["id"]
@@ -93,6 +96,7 @@ def test_each_update_is_one_json_object(api: Api, crossfade: Command) -> None:
 
     crossfade("stop", "--yes", "--reason", "drill")
     last = json.loads(watching.communicate(timeout=30)[0].splitlines()[-1])
+    crossfade("release", "--reason", "over")
 
     assert first["migration"]["name"] == second["migration"]["name"] == "json"
     assert (last["migration"]["status"], watching.returncode) == ("failed", 3)

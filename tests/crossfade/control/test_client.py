@@ -166,10 +166,12 @@ def test_a_stop_covers_one_migration_or_everything(api: Api) -> None:
 
         first = client.emergency_stop("fire", migration=str(migration))
         second = client.emergency_stop("fire")
+        released = client.release_stop("over")
 
     assert first.flags == ("stopped",)
     assert {"beside", "stopped"} <= set(second.flags)
-    assert second.epoch > first.epoch
+    assert released.epoch > second.epoch > first.epoch
+    assert (second.is_proven, second.replicas_applied, second.clients_confirmed) == (True, 1, 0)
 
 
 @pytest.mark.parametrize(("token", "status"), [(None, 401), ("cf_admin_nobody_" + "x" * 43, 401), (SDK, 403)])
