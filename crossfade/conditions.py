@@ -48,6 +48,11 @@ def compile_conditions(conditions: Conditions, environment: str) -> Callable[[Co
     return holds
 
 
+def is_version(text: str) -> bool:
+    """Whether it is a version as semver.org 2.0.0 spells it."""
+    return len(text) <= LONGEST_VERSION and _SEMVER.fullmatch(text) is not None
+
+
 def _groups_of(context: Context) -> Iterable[object]:
     groups = context.get("userGroups", ())
     if isinstance(groups, list | tuple | set | frozenset):
@@ -77,12 +82,13 @@ def _senseless(condition: AttributeCondition) -> Check:
 def _membership(*, wanted: bool) -> Callable[[tuple[Scalar, ...]], Check]:
     def make(values: tuple[Scalar, ...]) -> Check:
         kinds = frozenset(_kind(value) for value in values)
-        members = frozenset(values)
+        members = frozenset((_kind(value), value) for value in values)  # to Python, 1 is in {True}
 
         def check(value: object) -> bool:
-            if _kind(value) not in kinds:
+            kind = _kind(value)
+            if kind not in kinds:
                 raise TypeError("no value of the condition has this type")
-            return (value in members) is wanted
+            return ((kind, value) in members) is wanted
 
         return check
 

@@ -194,6 +194,13 @@ class Client:
             evaluation_errors=self._tally.evaluation_errors.value,
         )
 
+    def on_change(self, tell: Callable[[tuple[str, ...]], None] | None) -> None:
+        """Have a function called with the names of the flags that have changed; None calls nobody any more.
+
+        It runs in the thread that has brought them: it should be quick, and what it raises is logged.
+        """
+        self._serving.tell = tell
+
     def flags(self) -> tuple[FlagStatus, ...]:
         """What is known about each flag."""
         flags = (entry.flag for entry in self._serving.table.entries.values())

@@ -2,12 +2,13 @@
 
 import logging
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
 
 from crossfade.flags import Reason
 from crossfade.sdk.snapshot import Snapshot
-from crossfade.sdk.table import Table, build, forced
+from crossfade.sdk.table import Entry, Table, build, forced
 from crossfade.sdk.validity import Validity
 
 log = logging.getLogger("crossfade.sdk")
@@ -29,12 +30,14 @@ class Serving:
     the client's end.
     """
 
-    __slots__ = ("_lock", "closed", "known", "table", "validity")
+    __slots__ = ("_lock", "closed", "known", "table", "tell", "validity")
 
     def __init__(self) -> None:
         self._lock = Lock()
         self.validity = Validity()
         self.closed = False
+        self.tell: Callable[[tuple[str, ...]], None] | None = None
+        """Called with the names of the flags that have changed, in the thread that brought them."""
         self.known = Table()
         self.table = self.known
         self.apply_force()
@@ -44,9 +47,13 @@ class Serving:
         with self._lock:
             if not self._is_newer(snapshot, source):
                 return False
+            before = self.known.entries
             self.known = build(snapshot, source=source, validity=self.validity, previous=self.known)
             self._show()
-            return True
+            changed = _changed(before, self.known.entries)
+        if changed and self.tell is not None:
+            self._tell_guarded(changed)
+        return True
 
     def apply_force(self) -> None:
         """Look again whether somebody on this machine forces legacy."""
@@ -65,6 +72,13 @@ class Serving:
         """Replace the lock, which another thread may have held at the fork."""
         self._lock = Lock()
 
+    def _tell_guarded(self, names: tuple[str, ...]) -> None:
+        try:
+            if self.tell is not None:
+                self.tell(names)
+        except Exception:  # the application's own code: what it does with the news is none of ours
+            log.exception("who was told of changed flags has failed")
+
     def _is_newer(self, snapshot: Snapshot, source: str) -> bool:
         if source != NETWORK:  # files are for a start with nothing better
             return self.known.source == "none"
@@ -81,6 +95,11 @@ class Serving:
             self.table = forced(self.known, source=FORCED, reason=Reason.DISABLED)
         else:
             self.table = self.known
+
+
+def _changed(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> tuple[str, ...]:
+    """The names of what is new, gone or different; a flag that has stayed the same is the same entry."""
+    return tuple(sorted(name for name in {**before, **after} if before.get(name) is not after.get(name)))
 
 
 def is_forced() -> bool:

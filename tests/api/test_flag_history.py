@@ -126,3 +126,17 @@ async def test_a_flag_of_another_environment_has_no_history(
     assert [(answer.status_code, answer.json()["type"]) for answer in answers] == [
         (404, "urn:crossfade:problem:unknown-flag")
     ] * 2
+
+
+async def test_the_flags_are_exported_to_flagd(admin: httpx.AsyncClient, environment: str) -> None:
+    made = await admin.put(FLAG, json={"enabled": True, "rolloutPercentage": 25})
+
+    document = (await admin.get("/api/migration/exports/flagd")).json()
+
+    assert document["metadata"]["environment"] == environment
+    assert document["metadata"]["revision"] == made.json()["revision"]
+    assert document["flags"]["search"]["targeting"]["if"][1]["fractional"] == [
+        {"cat": ["search:", {"var": "targetingKey"}]},
+        ["candidate", 25_000],
+        ["legacy", 75_000],
+    ]
