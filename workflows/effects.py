@@ -17,8 +17,10 @@ class Options(TypedDict, total=False):
 
 
 # A write that Postgres has not taken is tried for as long as it takes; refusals are marked as final where they arise.
+# Of a worker that died in a write Temporal hears nothing: a run stands still until the time of that try is over. A try
+# that is merely slow may go on beside the next one, since every write is fenced and happens once.
 WRITE: Options = {
-    "start_to_close_timeout": timedelta(seconds=10),
+    "start_to_close_timeout": timedelta(seconds=3),
     "retry_policy": RetryPolicy(
         initial_interval=timedelta(milliseconds=200), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=10)
     ),
@@ -26,13 +28,13 @@ WRITE: Options = {
 # A watch lasts as long as what it watches; it lives by its heartbeats.
 WATCH: Options = {
     "start_to_close_timeout": timedelta(days=30),
-    "heartbeat_timeout": timedelta(seconds=5),
+    "heartbeat_timeout": timedelta(seconds=3),
     "retry_policy": WRITE["retry_policy"],
 }
 # A rollback step or a check that keeps failing ends, visibly.
 STEP: Options = {
     "start_to_close_timeout": timedelta(minutes=10),
-    "heartbeat_timeout": timedelta(seconds=5),
+    "heartbeat_timeout": timedelta(seconds=3),
     "retry_policy": RetryPolicy(
         initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=10), maximum_attempts=5
     ),

@@ -32,6 +32,7 @@ from crossfade.states import ComponentStatus, MigrationStatus, PhaseStatus, Roll
 from crossfade.wire import Batch, Summary
 from store.identifiers import uuid7
 from store.inter_phase import CheckRow
+from store.metrics import IngestResult
 from store.rollbacks import Rollback
 from store.validations import Checkpoint
 from workflows.messages import RolloutState, migration_id, phase_id, rollout_id
@@ -55,24 +56,31 @@ class Traffic:
     async def flow(self) -> None:
         """Send until cancelled."""
         while True:
-            async with self.engine.begin() as connection:
-                snapshot = await store.flags.snapshot(connection, self.environment)
-            summaries = [
-                summary
-                for flag in snapshot.flags
-                if flag.is_live and flag.name not in self.silent
-                for summary in self.summaries(flag)
-            ]
-            if summaries:
-                await self.send(summaries)
+            await self.flow_once()
             await asyncio.sleep(0.1)
+
+    async def flow_once(self) -> None:
+        """Send one batch of what is served now, if anything is."""
+        async with self.engine.begin() as connection:
+            snapshot = await store.flags.snapshot(connection, self.environment)
+        summaries = [
+            summary
+            for flag in snapshot.flags
+            if flag.is_live and flag.name not in self.silent
+            for summary in self.summaries(flag)
+        ]
+        if summaries:
+            await self.send(summaries)
 
     async def send(self, summaries: list[Summary]) -> None:
         """Send one batch."""
-        batch = Batch(batchId=str(uuid7()), client="test", sentAt=time.time(), summaries=tuple(summaries))
+        await self.deliver(batch_of(summaries))
+
+    async def deliver(self, batch: Batch) -> IngestResult:
+        """Hand a batch in; one that was handed in before counts no second time."""
         digest = hashlib.sha256(batch.batchId.encode()).hexdigest()
         async with self.engine.begin() as connection:
-            await store.metrics.ingest(
+            return await store.metrics.ingest(
                 connection, environment=self.environment, batch=batch, digest=digest, now=datetime.now(UTC)
             )
 
@@ -91,6 +99,11 @@ class Traffic:
         errors = 10 if variant == "candidate" and flag.name in self.failing else 0
         histogram = _summary(flag, variant, "responseTime", 20, mean=20.0, min=20.0, max=20.0, histogram=((150, 20),))
         return [_summary(flag, variant, "requests", 20), _summary(flag, variant, "errors", errors), histogram]
+
+
+def batch_of(summaries: list[Summary]) -> Batch:
+    """Give a batch under an id of its own."""
+    return Batch(batchId=str(uuid7()), client="test", sentAt=time.time(), summaries=tuple(summaries))
 
 
 def _summary(flag: Flag, variant: str, metric: str, count: int, **more: object) -> Summary:
