@@ -54,7 +54,7 @@ GRACE = timedelta(seconds=5)
 RETRY_SECONDS = 1.0
 CALL_SECONDS = 5.0
 BESIDE_SECONDS = 2.0  # that relay, reconciler and upkeep get to end what they are at
-END_SECONDS = 9.0  # after which the process ends, whatever is left
+END_SECONDS = 8.0  # after which the process ends, whatever is left
 
 
 def build(

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 from typing import NoReturn
 
@@ -14,10 +15,13 @@ from api.app import create_app
 from api.settings import InvalidSettings, Settings
 
 GRACE_SECONDS = 5
+END_SECONDS = 8.0  # after which the process ends, whatever is left
+
+log = logging.getLogger("crossfade.api")
 
 
 def main() -> NoReturn:
-    """Serve until SIGTERM or Ctrl-C; requests in flight have five seconds to end."""
+    """Serve until SIGTERM or Ctrl-C; requests in flight have five seconds to end, the process eight."""
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
@@ -32,7 +36,24 @@ def main() -> NoReturn:
         server_header=False,
         access_log=False,
     )
-    _leave(_serve(uvicorn.Server(config)))
+    _leave(_serve(_Server(config)))
+
+
+class _Server(uvicorn.Server):
+    """A server whose end comes in time, whatever hangs: requests get `GRACE_SECONDS`, the rest what is left."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end."""
+        if not self.should_exit:
+            deadline = threading.Timer(END_SECONDS, _cut_off)
+            deadline.daemon = True
+            deadline.start()
+        super().handle_exit(sig, frame)
+
+
+def _cut_off() -> NoReturn:
+    log.warning("not everything has ended within %s s; it is cut off", END_SECONDS)
+    _leave(0)
 
 
 def _options() -> argparse.Namespace:

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 
 from api import errors
 from api.auth import Authenticator
+from api.confirmations import Confirmations
 from api.cors import OfrepCors
 from api.dashboard import Sources, TemporalWatch
 from api.database import Database
@@ -47,16 +48,19 @@ from store.tokens import Role
 from workflows import outbox
 
 RETRY_SECONDS = 0.5
+RELAY_SECONDS = 0.5  # that the relay gets to finish what it delivers; what is cut off is delivered again
+END_SECONDS = 0.5
+CLOSE_SECONDS = 2.5
 ROUTERS = tuple(
     module.router
     for module in (
         dashboard,
         flags,
         flag_history,
+        exports,
         rollbacks,
         validations,
         stops,
-        exports,
         migrations,
         phases,
         components,
@@ -109,24 +113,34 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services = _services(app.state.settings)
     app.state.services = services
     ending = asyncio.Event()
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(services.database.engine.dispose)
-        stack.push_async_callback(services.replica.leave)
-        stack.push_async_callback(services.hub.close)
-        for work in (
-            _ensure_tokens(services),
-            services.replica.run(),
-            services.push.run(),
-            _relay(services, ending),
-        ):
-            stack.push_async_callback(_end, asyncio.create_task(work))
-        stack.callback(ending.set)
+    relay = asyncio.create_task(_relay(services, ending))
+    follow = (_ensure_tokens(services), services.replica.run(), services.push.run())
+    tasks = (relay, *(asyncio.create_task(each) for each in follow))
+    try:
         yield
+    finally:
+        ending.set()
+        await asyncio.wait([relay], timeout=RELAY_SECONDS)
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await _close(services, tasks)
+        except TimeoutError:
+            log.warning("not everything could be closed within %s s; the lease ends by itself", CLOSE_SECONDS)
+
+
+async def _close(services: Services, tasks: Sequence[asyncio.Task[None]]) -> None:
+    """End what follows Postgres and Temporal, then give the lease back; a server that hangs must not hold it up."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=END_SECONDS)
+    await services.hub.close()
+    await services.replica.leave()
+    await services.database.engine.dispose()
 
 
 def _services(settings: Settings) -> Services:
     database = Database(create_engine(settings.database_url))
-    replica = Replica(database, url=settings.database_url, environment=settings.environment)
+    replica = Replica(database, url=settings.database_url, environment=settings.environment, name=settings.replica)
     temporal = Temporal(settings.environ)
     return Services(
         settings=settings,
@@ -134,16 +148,11 @@ def _services(settings: Settings) -> Services:
         authenticator=Authenticator(database, settings.environment),
         replica=replica,
         push=Push(replica),
+        confirmations=Confirmations(database, environment=settings.environment, replica=replica.name),
         evaluator=Evaluator(replica),
         temporal=temporal,
         hub=Hub(Sources(database, replica, TemporalWatch(temporal), settings.environment)),
     )
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 async def _ensure_tokens(services: Services) -> None:
