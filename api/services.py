@@ -8,6 +8,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from api.auth import Authenticator, Caller
+from api.confirmations import Confirmations
 from api.database import AWAY, Database
 from api.evaluator import Evaluator
 from api.hub import Hub
@@ -29,6 +30,7 @@ class Services:
     authenticator: Authenticator
     replica: Replica
     push: Push
+    confirmations: Confirmations
     evaluator: Evaluator
     temporal: Temporal
     hub: Hub

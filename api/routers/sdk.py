@@ -1,7 +1,6 @@
 """The SDK's protocol: flags, confirmations that renew validity, and a clean goodbye."""
 
 import json
-import logging
 from typing import Annotated
 
 from fastapi import Header, Path, Response
@@ -10,7 +9,6 @@ from pydantic import Field
 from api.auth import Scope
 from api.bodies import Body
 from api.etags import etag, is_unchanged
-from api.problems import Refused
 from api.replica import Served
 from api.route import needs, resource
 from api.services import By, The
@@ -18,10 +16,7 @@ from store import clients
 
 router = resource("sdk")
 
-CONFIRM_SECONDS = 1.0
 ClientId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$")]
-
-log = logging.getLogger(__name__)
 
 
 class Confirmation(Body):
@@ -59,7 +54,8 @@ async def confirm(body: Confirmation, the: The, by: By) -> dict[str, object]:
     """
     the.require_own(by)
     # In this order: whoever proves a stop finds every client with a validity, or a replica that has obeyed before.
-    is_recorded = await _record(body, the, by)
+    confirmed = clients.Confirmed(client_id=body.client_id, revision=body.revision, epoch=body.epoch)
+    is_recorded = await the.confirmations.record(confirmed)
     served = the.replica.served()
     return {
         "revision": served.revision,
@@ -75,24 +71,6 @@ async def leave(
     """A client that has ended in good order is asked by nobody whether it obeys a stop."""
     async with the.database.transaction() as connection:
         await clients.leave(connection, environment=by.environment, client_id=client_id)
-
-
-async def _record(body: Confirmation, the: The, by: By) -> bool:
-    """Commit what the client says; whether that is known to have happened."""
-    try:
-        async with the.database.transaction(CONFIRM_SECONDS) as connection:
-            await clients.confirm(
-                connection,
-                environment=by.environment,
-                client_id=body.client_id,
-                revision=body.revision,
-                epoch=body.epoch,
-                replica=the.replica.name,
-            )
-    except Refused:
-        log.warning("a confirmation could not be recorded; Postgres does not answer")
-        return False
-    return True
 
 
 def _document(served: Served) -> bytes:
