@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
+from api import tickets
 from api.database import Database
 from api.problems import Problem, Refused
 from store import tokens
@@ -67,11 +68,25 @@ class Authenticator:
             self._remember(digest, now, caller)
         return caller
 
+    async def holder(self, ticket: str, *, since: float | None = None) -> Caller | None:
+        """Whose ticket it is, or None where it is none, or too old, or its token is not valid any more.
+
+        For a stream that is open since an instant, in seconds since 1970, the ticket is as old as it was then.
+        """
+        selector = tickets.selector_of(ticket)
+        if selector is None:
+            return None
+        async with self._database.transaction(LOOK_UP_SECONDS) as connection:
+            found = await tokens.find(connection, selector)
+        is_good = found is not None and tickets.is_good(ticket, found.digest, since or time.time())
+        return self._named(found.token) if found and is_good else None
+
     async def _read(self, token: str) -> Caller | None:
         async with self._database.transaction(LOOK_UP_SECONDS) as connection:
             found = await tokens.authenticate(connection, token)
-        if found is None:
-            return None
+        return None if found is None else self._named(found)
+
+    def _named(self, found: tokens.Token) -> Caller:
         environment = found.environment or self._environment
         return Caller(role=found.role, environment=environment, actor=found.role)
 

@@ -25,15 +25,17 @@ MOST_FOLLOWERS = 2000
 HEARTBEAT = b":\n\n"
 
 Write = Callable[[bytes], Coroutine[Any, Any, None]]
+Say = Callable[[Snapshot], bytes]
 
 log = logging.getLogger(__name__)
 
 
 class Follower:
-    """One client that is told."""
+    """One client that is told, in its own words: `say` makes an event of what is served now."""
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: Write, say: Say | None = None) -> None:
         self.write = write
+        self.say = say or flags_event
         self.is_cut = False
         self.ended = anyio.Event()
         """Set once it is told nothing any more."""
@@ -61,9 +63,9 @@ class Push:
         if len(self._followers) >= self._most_followers:
             raise Refused(_FULL)
 
-    def event(self) -> bytes:
-        """What is served now, as a server-sent event; Refused as for `Replica.snapshot`."""
-        return _event(self._replica.snapshot)
+    def event(self, follower: Follower) -> bytes:
+        """What is served now, as this client is told; Refused as for `Replica.snapshot`."""
+        return follower.say(self._replica.snapshot)
 
     @contextmanager
     def following(self, follower: Follower) -> Iterator[None]:
@@ -82,14 +84,18 @@ class Push:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
                     told = await self._replica.other_than(told)
             except TimeoutError:
-                await self._tell(HEARTBEAT)
+                await self._tell(lambda _: HEARTBEAT)
             else:
-                await self._tell(_event(told))
+                await self._tell(self._news(told))
                 await asyncio.sleep(GAP_SECONDS)
 
-    async def _tell(self, message: bytes) -> None:
+    def _news(self, snapshot: Snapshot) -> Callable[[Follower], bytes]:
+        said = {say: say(snapshot) for say in {follower.say for follower in self._followers}}
+        return lambda follower: said[follower.say]
+
+    async def _tell(self, message: Callable[[Follower], bytes]) -> None:
         """Write to all at once; who has not taken the bytes in time is cut, and holds up nobody for longer."""
-        writes = {asyncio.create_task(follower.write(message)): follower for follower in self._followers}
+        writes = {asyncio.create_task(follower.write(message(follower))): follower for follower in self._followers}
         if not writes:
             return
         done, late = await asyncio.wait(writes, timeout=WRITE_SECONDS)
@@ -100,7 +106,8 @@ class Push:
             writes[write].cut()
 
 
-def _event(snapshot: Snapshot) -> bytes:
+def flags_event(snapshot: Snapshot) -> bytes:
+    """The event `flags` of the SDK."""
     data = msgspec.json.encode({"revision": snapshot.revision, "epoch": snapshot.epoch})
     return b"id: %d\nevent: flags\ndata: %b\n\n" % (snapshot.revision, data)
 

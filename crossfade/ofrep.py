@@ -82,10 +82,11 @@ def refetch(revision: int, at: int) -> dict[str, object]:
     return {"type": "refetchEvaluation", "etag": f'"{revision}"', "lastModified": at}
 
 
-def etag(environment: str, revision: int, context: Context, *, is_fresh: bool) -> str:
-    """The validator of a bulk answer; it covers all that the answer depends on, so the context too.
+def etag(environment: str, revision: int, context: Context, *, is_fresh: bool, stream: str) -> str:
+    """The validator of a bulk answer; it covers all that the answer depends on: the context and the stream, too.
 
     A provider keeps its tag when its context changes: one of the revision alone would give it somebody else's flags.
+    And one that comes back with a ticket that has run out must get another: a 304 would leave it with the old one.
     """
-    asked = json.dumps([environment, revision, is_fresh, context], sort_keys=True, separators=(",", ":"))
+    asked = json.dumps([environment, revision, is_fresh, stream, context], sort_keys=True, separators=(",", ":"))
     return f'"{sha256(asked.encode()).hexdigest()[:32]}"'

@@ -23,6 +23,14 @@ class Token:
     environment: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A token as it is stored: by its hash."""
+
+    token: Token
+    digest: bytes
+
+
 async def ensure(connection: AsyncConnection, token: str, *, role: Role, environment: str | None) -> None:
     """Makes a token valid for this role and environment."""
     granted = {"digest": digest(token), "role": role, "environment": environment, "revoked_at": None}
@@ -32,15 +40,17 @@ async def ensure(connection: AsyncConnection, token: str, *, role: Role, environ
 
 async def authenticate(connection: AsyncConnection, token: str) -> Token | None:
     """Gives whom a token names, or None for one that is unknown, revoked or expired."""
+    found = await find(connection, selector(token))
+    return found.token if found and hmac.compare_digest(found.digest, digest(token)) else None
+
+
+async def find(connection: AsyncConnection, selector: str) -> Stored | None:
+    """Gives the token of a selector, unless it is unknown, revoked or expired; nothing is proved by that."""
     is_fresh = table.c.expires_at.is_(None) | (table.c.expires_at > func.clock_timestamp())
     is_valid = table.c.revoked_at.is_(None) & is_fresh
-    query = select(table.c.digest, table.c.role, table.c.environment).where(
-        table.c.selector == selector(token), is_valid
-    )
+    query = select(table.c.digest, table.c.role, table.c.environment).where(table.c.selector == selector, is_valid)
     row = (await connection.execute(query)).one_or_none()
-    if row is None or not hmac.compare_digest(row.digest, digest(token)):
-        return None
-    return Token(row.role, row.environment)
+    return None if row is None else Stored(Token(row.role, row.environment), row.digest)
 
 
 def selector(token: str) -> str:

@@ -1,5 +1,6 @@
 """OFREP 0.3: flags for every OpenFeature client, in any language, that has no SDK of ours."""
 
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -8,16 +9,19 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.auth import Scope, bearer
+from api import tickets
+from api.auth import Scope, bearer, permit
 from api.etags import tags
 from api.problems import Problem, Refused
 from api.route import Route, admit, needs, strict
+from api.routers.sdk_stream import News
 from api.services import caller_of, services_of
 from api.strict_json import InvalidJson
 from crossfade import ofrep
 from crossfade.errors import InvalidContext
 from crossfade.flags import Context
 from crossfade.ofrep import ErrorCode
+from store.flags import Snapshot
 
 KEY = {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}}
 BODY = {
@@ -36,6 +40,7 @@ BODY = {
         }
     }
 }
+TICKET = {"name": "ticket", "in": "query", "required": True, "schema": {"type": "string"}}
 TAG = {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}}
 FAILURE = {"description": "Why there is no value: `errorCode` and `errorDetails`.", "content": {"application/json": {}}}
 
@@ -48,7 +53,7 @@ class OfrepRoute(Route):
 
         async def checked(request: Request) -> Response:
             try:
-                await admit(request, self.needed, _token(request))
+                await self.let_in(request)
                 services_of(request).require_own(caller_of(request))
                 answer: Response = await self.endpoint(request)
             except Refused as refused:
@@ -60,6 +65,21 @@ class OfrepRoute(Route):
             return answer
 
         return checked
+
+    async def let_in(self, request: Request) -> None:
+        """Find the caller; Refused as for `admit`."""
+        await admit(request, self.needed, _token(request))
+
+
+class TicketRoute(OfrepRoute):
+    """An operation whose caller brings a ticket in the address: an EventSource sends no headers."""
+
+    async def let_in(self, request: Request) -> None:
+        """Find the caller; Refused as for `admit`."""
+        services = services_of(request)
+        await services.ready()
+        ticket = request.query_params.get("ticket", "")
+        request.state.caller = permit(await services.authenticator.holder(ticket), self.needed)
 
 
 router = APIRouter(tags=["OFREP"], route_class=OfrepRoute)
@@ -93,12 +113,48 @@ async def evaluate_all(request: Request) -> Response:
     context = await _context(request)
     services = services_of(request)
     evaluator = services.evaluator
-    tag = ofrep.etag(services.settings.environment, evaluator.revision(), context, is_fresh=evaluator.is_fresh)
+    stream = _stream(request)
+    tag = ofrep.etag(
+        services.settings.environment, evaluator.revision(), context, is_fresh=evaluator.is_fresh, stream=stream
+    )
     headers = {"ETag": tag, "Cache-Control": "no-store"}
     if tag in tags(request.headers.get("if-none-match")):
         return Response(status_code=304, headers=headers)
     flags = [ofrep.answer(name, evaluation) for name, evaluation in evaluator.evaluate_all(context).items()]
-    return _json(200, {"flags": flags}, headers)
+    return _json(200, ofrep.bulk(flags, stream), headers)
+
+
+async def follow(request: Request) -> Response:
+    """An event `message` at once and after each change, that tells a provider to ask again.
+
+    The address stands in `eventStreams` of the answer for all flags, with a ticket that lets nobody do anything else.
+    """
+    services = services_of(request)
+    services.push.require_room()
+    since = time.time()
+
+    async def admit_again() -> None:
+        permit(await services.authenticator.holder(request.query_params["ticket"], since=since), Scope.SDK)
+
+    return News(services.push, admit_again, say=refetch_event)
+
+
+def refetch_event(snapshot: Snapshot) -> bytes:
+    """The event that tells a provider to ask again."""
+    data = msgspec.json.encode(ofrep.refetch(snapshot.revision, int(time.time())))
+    return b"id: %d\nevent: message\ndata: %b\n\n" % (snapshot.revision, data)
+
+
+router.add_api_route(
+    ofrep.EVENTS,
+    follow,
+    methods=["GET"],
+    summary="Follow the flags",
+    response_class=Response,
+    responses={200: {"description": "Server-sent events without end.", "content": {"text/event-stream": {}}}},
+    openapi_extra=needs(Scope.SDK, parameters=[TICKET]),
+    route_class_override=TicketRoute,
+)
 
 
 async def _context(request: Request) -> Context:
@@ -109,6 +165,11 @@ async def _context(request: Request) -> Context:
             raise InvalidJson(refused.problem.detail) from refused
         raise
     return ofrep.context_of(document)
+
+
+def _stream(request: Request) -> str:
+    base = services_of(request).settings.public_url or str(request.base_url)
+    return f"{base.rstrip('/')}{ofrep.EVENTS}?ticket={tickets.issue(_token(request), time.time())}"
 
 
 def _token(request: Request) -> str:

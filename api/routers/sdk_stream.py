@@ -8,7 +8,7 @@ from starlette.types import Message, Receive, Send
 from starlette.types import Scope as Connection
 
 from api.auth import Scope, bearer, permit
-from api.push import Follower, Push
+from api.push import Follower, Push, Say
 from api.route import needs, resource
 from api.services import By, The
 from api.stream import CHECK_SECONDS, has_ended, problem_event, refusal
@@ -53,13 +53,18 @@ class News(EventSourceResponse):
     """An endless answer that `Push` writes to; this only waits for its end."""
 
     def __init__(
-        self, push: Push, admit: Callable[[], Awaitable[object]], *, check_seconds: float = CHECK_SECONDS
+        self,
+        push: Push,
+        admit: Callable[[], Awaitable[object]],
+        *,
+        say: Say | None = None,
+        check_seconds: float = CHECK_SECONDS,
     ) -> None:
         self._push = push
         self._admit = admit
         self._check_seconds = check_seconds
         self._send: Send | None = None
-        self.follower = Follower(self._write)
+        self.follower = Follower(self._write, say)
         super().__init__(
             self._events(),
             ping=0,  # the heartbeat is pushed, too
@@ -87,7 +92,7 @@ class News(EventSourceResponse):
 
     async def _events(self) -> AsyncIterator[bytes]:
         with self._push.following(self.follower):
-            yield self._push.event()
+            yield self._push.event(self.follower)
             while not await has_ended(self.follower.ended, within=self._check_seconds):
                 if problem := await refusal(self._admit):
                     self.follower.ended.set()

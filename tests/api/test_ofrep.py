@@ -1,6 +1,8 @@
 """OFREP as its providers ask it: documents, codes, tags, and what must never be a 500."""
 
 import json
+import time
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -9,10 +11,16 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.services import Services
+from api.settings import Settings
+from api.tickets import SLOT_SECONDS, SLOTS, is_good, issue
 from crossfade.bucketing import serves_candidate
+from crossfade.ofrep import etag
 from store import tokens
-from tests.api.conftest import SDK, calling
+from store.tokens import digest
+from tests.api.conftest import ADMIN, SDK, calling, running
 from tests.api.test_hostile_bodies import MARK, NOT_JSON
+from tests.api.test_sdk_stream import told
+from tests.dashboards import PATIENCE
 
 BULK = "/ofrep/v1/evaluate/flags"
 ONE = f"{BULK}/search-fuzzy"
@@ -210,6 +218,95 @@ async def test_a_web_page_of_any_origin_may_ask_and_only_ofrep(
     assert refused.status_code == 401
     assert refused.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-origin" not in elsewhere.headers
+
+
+def stream_of(answer: httpx.Response) -> str:
+    (stream,) = answer.json()["eventStreams"]
+    assert (stream["type"], stream["inactivityDelaySec"]) == ("sse", 120)
+    return str(stream["url"])
+
+
+async def test_a_provider_is_told_to_ask_again_at_once_and_after_each_change(
+    app: FastAPI, admin: httpx.AsyncClient, address: str
+) -> None:
+    await publish(admin, app)
+    async with httpx.AsyncClient(base_url=address, timeout=PATIENCE) as browser:
+        every = await browser.post(BULK, json=asking(), headers={"X-API-Key": SDK})
+        url = stream_of(every)
+        again = await browser.post(BULK, json=asking("eve"), headers={"X-API-Key": SDK})
+        async with browser.stream("GET", url) as answer:
+            events = told(answer)
+            first = await anext(events)
+            await publish(admin, app, rolloutPercentage=50)
+            second = await anext(events)
+
+    revision = int(first.id or 0)
+    assert url.startswith(f"{address}/ofrep/v1/events?ticket=")
+    assert SDK.rpartition("_")[2] not in url
+    assert stream_of(again) == url
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert (first.type, second.type) == ("message", "message")
+    assert json.loads(first.data)["type"] == json.loads(second.data)["type"] == "refetchEvaluation"
+    assert json.loads(second.data)["etag"] == f'"{second.id}"'
+    assert int(second.id or 0) > revision
+
+
+async def test_a_ticket_opens_nothing_else_and_nothing_else_is_a_ticket(
+    app: FastAPI, admin: httpx.AsyncClient, sdk: httpx.AsyncClient, nobody: httpx.AsyncClient
+) -> None:
+    await publish(admin, app)
+    ticket = stream_of(await sdk.post(BULK, json=asking())).rpartition("=")[2]
+    selector, slot, mac = ticket.split(".")
+    wrong = [
+        "",
+        SDK,
+        f"{selector}.{slot}.{mac[:-1]}{'0' if mac[-1] != '0' else '1'}",
+        f"{selector}.{int(slot) + 1}.{mac}",
+        f"testadmin.{slot}.{mac}",
+        f"{selector}.{slot}",
+        "%00",
+        "a" * 5000,
+        issue(SDK, time.time() - SLOT_SECONDS * SLOTS),
+        issue(SDK, time.time() + SLOT_SECONDS),
+    ]
+
+    answers = [await nobody.get("/ofrep/v1/events", params={"ticket": each}) for each in wrong]
+    elsewhere = await nobody.post(ONE, json=asking(), headers={"Authorization": f"Bearer {ticket}"})
+
+    assert {answer.status_code for answer in answers} == {401}
+    assert elsewhere.status_code == 401
+
+
+def test_a_ticket_is_good_for_its_slot_and_the_next() -> None:
+    ticket = issue(SDK, 1_000_000.0)
+    ends = (1_000_000 // SLOT_SECONDS + SLOTS) * SLOT_SECONDS
+
+    assert is_good(ticket, digest(SDK), ends - 1)
+    assert not is_good(ticket, digest(SDK), ends)
+    assert not is_good(ticket, digest(SDK + "x"), 1_000_000.0)
+
+
+async def test_the_tag_changes_with_the_ticket_so_that_a_late_provider_gets_a_new_one(
+    app: FastAPI, admin: httpx.AsyncClient, sdk: httpx.AsyncClient, environment: str
+) -> None:
+    await publish(admin, app)
+    answer = await sdk.post(BULK, json=asking())
+    services: Services = app.state.services
+    facts = (environment, services.evaluator.revision(), asking()["context"])
+
+    of_this = etag(*facts, is_fresh=True, stream=stream_of(answer))
+    of_the_next = etag(*facts, is_fresh=True, stream=stream_of(answer).replace(".", "9.", 1))
+
+    assert answer.headers["etag"] == of_this != of_the_next
+
+
+async def test_behind_a_proxy_the_stream_has_the_public_address(settings: Settings) -> None:
+    public = replace(settings, public_url="https://crossfade.example/flags/")
+    async with running(public) as app, calling(app, SDK) as client, calling(app, ADMIN) as operator:
+        await publish(operator, app)
+        url = stream_of(await client.post(BULK, json=asking()))
+
+    assert url.startswith("https://crossfade.example/flags/ofrep/v1/events?ticket=")
 
 
 NO_CONTEXTS = [
