@@ -2,9 +2,23 @@
 
 from api.auth import Caller
 from api.names import effect_of
-from store import outbox
+from crossfade.errors import Stopped
+from store import control, outbox
 from store.engine import AsyncConnection
 from store.identifiers import uuid7
+
+RAISING = frozenset({"approve", "promote", "resume", "retry"})
+"""Orders after which more may be served."""
+
+
+async def refuse_stopped(connection: AsyncConnection, by: Caller, order: str) -> None:
+    """Refuse an order after which more may be served while a stop of the environment is in force.
+
+    Raises:
+        Stopped: One is.
+    """
+    if order in RAISING and (await control.get(connection, by.environment)).is_stopped:
+        raise Stopped
 
 
 async def tell(

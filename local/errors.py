@@ -33,3 +33,7 @@ class NotReady(StackError):
 
 class Refused(StackError):
     """The API refused what the demonstration asked for."""
+
+
+class StopInForce(StackError):
+    """An emergency stop is in force, so nothing can be started."""

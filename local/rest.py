@@ -9,11 +9,13 @@ from typing import Any, Self
 import httpx
 
 from local import view
-from local.errors import Refused
+from local.errors import Refused, StopInForce
 from local.view import ComponentView, Json, MigrationView, RollbackView
 
 _PATIENCE_SECONDS = 20.0
 _AGAIN_SECONDS = 0.25
+_STOPPED = "urn:crossfade:problem:stopped"
+_HOW_TO_RELEASE = "while make up runs: .venv/bin/python -m crossfade.control release --reason TEXT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ class Rest:
             time.sleep(_AGAIN_SECONDS)
         if may_be_missing and answer.status_code == HTTPStatus.NOT_FOUND:
             return None
+        if answer.is_error and answer.json().get("type") == _STOPPED:
+            raise StopInForce(_HOW_TO_RELEASE)
         if answer.is_error:
             raise Refused(f"{method} {path} answered {answer.status_code}: {answer.text[:2000]}")
         return answer.json()

@@ -9,7 +9,7 @@ from api.bodies import Because, Body, Reason
 from api.component_view import component_shown, components_shown
 from api.current import chosen
 from api.names import ComponentName, IdempotencyKey, MigrationQuery, effect_of
-from api.orders import tell
+from api.orders import refuse_stopped, tell
 from api.problems import Refused, documented
 from api.route import needs, resource
 from api.services import By, Services, The
@@ -150,6 +150,7 @@ async def _ask_rollout(
 ) -> dict[str, object]:
     async with the.database.transaction() as connection:
         await components.latest(connection, environment=by.environment, name=component)
+        await refuse_stopped(connection, by, name)
     workflow = rollout_id(by.environment, component)
     answer = await the.temporal.update(
         workflow, name, message, request_id=effect_of(by.environment, f"{component}/{name}", key)
@@ -162,6 +163,7 @@ async def _ask_phase(
 ) -> dict[str, object]:
     async with the.database.transaction() as connection:
         found = await components.latest(connection, environment=by.environment, name=component)
+        await refuse_stopped(connection, by, name)
     workflow = phase_id(by.environment, _migration_name(found), found.phase)
     message = ComponentControl(component=component, actor=by.actor, reason=reason)
     answer = await the.temporal.update(
@@ -175,6 +177,7 @@ async def _tell_rollout(
 ) -> dict[str, object]:
     async with the.database.transaction() as connection:
         await components.latest(connection, environment=by.environment, name=component)
+        await refuse_stopped(connection, by, name)
         if not await _has_live_run(connection, by.environment, component):
             raise Refused(NOT_RUNNING)
         await tell(connection, by, rollout_id(by.environment, component), name, reason=reason, key=key)

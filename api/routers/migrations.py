@@ -12,7 +12,7 @@ from api.auth import Caller, Scope
 from api.bodies import Because, Body
 from api.current import chosen
 from api.names import IdempotencyKey, Limit
-from api.orders import tell
+from api.orders import refuse_stopped, tell
 from api.problems import Problem, Refused, documented
 from api.repeats import once
 from api.route import needs, resource
@@ -128,6 +128,7 @@ async def _tell(
 ) -> dict[str, object]:
     async with the.database.transaction() as connection:
         migration = await chosen(connection, by, migration_id)
+        await refuse_stopped(connection, by, order)
         if not migration.status.is_live:
             raise Refused(_ENDED)
         # A later migration of this name has the same workflow id: the key is of this one.

@@ -9,7 +9,7 @@ from api.auth import Caller, Scope
 from api.bodies import Because
 from api.current import chosen
 from api.names import IdempotencyKey, MigrationQuery
-from api.orders import tell
+from api.orders import refuse_stopped, tell
 from api.problems import Problem, Refused, documented
 from api.route import needs, resource
 from api.services import By, Services, The
@@ -88,6 +88,7 @@ async def _tell(
         found = [phase for phase in await phases.list(connection, migration_id=migration.id) if phase.name == name]
         if not found:
             raise Refused(_UNKNOWN)
+        await refuse_stopped(connection, by, order)
         if found[0].status not in _BEGUN or not migration.status.is_live:
             raise Refused(_NOT_RUNNING)
         # A later migration of this name has the same workflow id: the key is of this one.
