@@ -12,7 +12,6 @@ from fastapi_offline import FastAPIOffline
 from api import errors
 from api.auth import Authenticator
 from api.confirmations import Confirmations
-from api.confirmations import Confirmations
 from api.cors import OfrepCors
 from api.dashboard import Sources, TemporalWatch
 from api.database import Database
@@ -149,7 +148,6 @@ def _services(settings: Settings) -> Services:
         authenticator=Authenticator(database, settings.environment),
         replica=replica,
         push=Push(replica),
-        confirmations=Confirmations(database, environment=settings.environment, replica=replica.name),
         confirmations=Confirmations(database, environment=settings.environment, replica=replica.name),
         evaluator=Evaluator(replica),
         temporal=temporal,
