@@ -16,15 +16,16 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m examples.airports", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    port = parser.parse_args().port
+    parser.add_argument("--host", default="127.0.0.1")
+    options = parser.parse_args()
     database_url = os.environ.get("DATABASE_URL")
     if not database_url:
         sys.exit("DATABASE_URL is not set")
     app = create_app(database_url, _client())
     uvicorn.run(
         app,
-        host="127.0.0.1",
-        port=port,
+        host=options.host,
+        port=options.port,
         access_log=False,
         log_level="warning",
         ws="websockets-sansio",
