@@ -101,7 +101,7 @@ async def end(connection: AsyncConnection, flag: Flag) -> None:
         "revision": revision,
         "name": flag.name,
         "epoch": flag.epoch,
-        "definition": {**to_definition(flag), "isArchived": True},
+        "definition": {**to_definition(flag), "enabled": False, "isArchived": True},
         "published_at": func.clock_timestamp(),
     }
     await connection.execute(insert(flag_revisions).values(values))
