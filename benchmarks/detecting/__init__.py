@@ -1,0 +1,1 @@
+"""A candidate that begins to fail, and how long it is served."""
