@@ -101,19 +101,43 @@ class PatientStage(Stage):
             raise AssertionError(f"never: {what}; last seen: {seen}") from None
         return seen[-1]
 
+    async def until_rolled_back(self, component: str) -> None:
+        """Wait until the steps of the component's rollback have ended."""
+
+        async def states() -> list[str]:
+            return [rollback.state.value for rollback in await self.rollbacks(component)]
+
+        await self.until(f"{component} is rolled back", states, lambda seen: seen == ["completed"])
+
 
 class Scene:
     """What a fault test breaks, and what it looks at afterwards."""
 
     def __init__(self, cluster: Cluster, company: Company, environment: str) -> None:
         self.cluster, self.environment = cluster, environment
+        self.company = company
         self.engine, self.client = company.engine, company.client
         self.stage = PatientStage(company, environment)
-        self.traffic = self.stage.traffic = Stubborn(company, environment)
+        self.traffic = Stubborn(company, environment)
+        self._flowing: asyncio.Task[None] | None = None
         self.workers: list[Process] = []
         self.replicas: list[Api] = []
         self.failpoints = cluster.home / f"{environment}.failpoints"
         self.failpoints.mkdir()
+
+    def play(self, traffic: Stubborn) -> None:
+        """Let this traffic flow, instead of what has flown before."""
+        if self._flowing is not None:
+            self._flowing.cancel()
+        self.traffic = self.stage.traffic = traffic
+        self._flowing = asyncio.create_task(traffic.flow())
+
+    async def silence(self) -> None:
+        """Cut the traffic off."""
+        if self._flowing is not None:
+            self._flowing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._flowing
 
     def hire(self, *names: str, script: str = "worker.py", **environment: str) -> None:
         """Start workers that obey the failpoints of this scene."""
@@ -195,13 +219,11 @@ async def scene_of(cluster: Cluster, name: str) -> AsyncIterator[Scene]:
         client = await connect(address, lazy=False)
     engine = create_engine(cluster.database_url)
     scene = Scene(cluster, Company(engine=engine, client=client), environment)
-    flowing = asyncio.create_task(scene.traffic.flow())
+    scene.play(scene.traffic)
     try:
         yield scene
     finally:
-        flowing.cancel()
-        with suppress(asyncio.CancelledError):
-            await flowing
+        await scene.silence()
         cluster.end_processes()
         for workflow in (monitor_id(environment), scene.stage.migration().id):
             with suppress(RPCError):
