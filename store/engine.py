@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 from sqlalchemy import URL, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
@@ -65,6 +66,7 @@ def create_engine(url: str, *, pool_size: int = 20) -> AsyncEngine:
         },
     )
     event.listen(engine.sync_engine, "checkout", refuse_ended)
+    event.listen(engine.sync_engine, "invalidate", abandon)
     return engine
 
 
@@ -73,6 +75,12 @@ def refuse_ended(_: object, entry: ConnectionPoolEntry, proxy: PoolProxiedConnec
     del entry
     if getattr(proxy.driver_connection, "is_closed", bool)():
         raise DisconnectionError
+
+
+def abandon(connection: DBAPIConnection, _: object, error: object) -> None:
+    """Cuts a connection whose caller waits no longer: SQLAlchemy would wait two seconds for the server's goodbye."""
+    del error
+    getattr(connection, "driver_connection", connection).terminate()
 
 
 async def listen(url: str, *, channel: str = FLAGS_CHANNEL, retry_seconds: float = 0.25) -> AsyncGenerator[str, None]:

@@ -6,12 +6,14 @@ import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.acknowledgement import LEGACY_SECONDS
 from api.settings import Settings
 from crossfade.system_health import DATABASE_AWAY
 from local.home import remove
@@ -126,7 +128,9 @@ async def test_a_killed_postgres_is_503_and_its_return_is_noticed_without_a_rest
     assert down.headers["retry-after"] == "1"
 
 
-async def test_a_frozen_postgres_ends_in_503_and_renews_nobody(server: Server) -> None:
+async def test_a_frozen_postgres_ends_in_503_renews_nobody_and_a_stop_says_by_when_everything_live_is_on_legacy(
+    server: Server,
+) -> None:
     url = server.start()
     _migrate(url)
     async with an_api(url) as app, calling(app, SDK) as sdk, calling(app, ADMIN) as admin:
@@ -134,6 +138,8 @@ async def test_a_frozen_postgres_ends_in_503_and_renews_nobody(server: Server) -
         with server.frozen():
             async with asyncio.timeout(PATIENCE):
                 stuck = await admin.put(FLAG, json={"enabled": True, "rolloutPercentage": 30})
+                before = datetime.now(UTC)
+                stop = await admin.post("/api/migration/emergency-stop")
             health = (await admin.get(HEALTH)).json()
             assert app.state.services.replica.served().valid_for == 0
         await until(admin, database_is_healthy=True)
@@ -141,7 +147,11 @@ async def test_a_frozen_postgres_ends_in_503_and_renews_nobody(server: Server) -
             while not await renewed(sdk):
                 continue
 
-    assert stuck.status_code == 503
+    assert (stuck.status_code, stop.status_code) == (503, 503)
+    assert stop.json()["type"] == "urn:crossfade:problem:database-unavailable"
+    assert stop.json()["secondsUntilLegacy"] == LEGACY_SECONDS
+    assert datetime.fromisoformat(stop.json()["legacyBy"]) > before + timedelta(seconds=LEGACY_SECONDS)
+    assert "repeat it" in stop.json()["detail"]
     assert not health["dependencies"]["flags"]["healthy"]
 
 
