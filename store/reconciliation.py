@@ -1,6 +1,6 @@
 """What must run in Temporal while its row is live, how that is put right, and who looks after it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -49,14 +49,14 @@ class Rows:
     """What is live in an environment.
 
     Attributes:
-        ending: names of migrations that have ended, with a run that has not.
+        ending: names of migrations that have ended, with a run that has not, by their ids.
         phases: (migration, phase) of every phase that a live migration has not ended.
         leftovers: ids of migrations that have ended, with a phase that has not.
         waiting: workflow ids with messages that are not delivered yet.
     """
 
     migrations: tuple[Migration, ...]
-    ending: frozenset[str]
+    ending: Mapping[UUID, str]
     phases: frozenset[tuple[str, str]]
     leftovers: tuple[UUID, ...]
     runs: tuple[Run, ...]
@@ -177,9 +177,9 @@ async def _migrations(connection: AsyncConnection, environment: str) -> tuple[Mi
     return tuple(Migration(id=row.id, name=row.name, status=MigrationStatus(row.status)) for row in rows)
 
 
-async def _names(connection: AsyncConnection, ids: set[UUID]) -> frozenset[str]:
-    query = select(migrations_table.c.name).where(migrations_table.c.id.in_(ids))
-    return frozenset((await connection.execute(query)).scalars())
+async def _names(connection: AsyncConnection, ids: set[UUID]) -> dict[UUID, str]:
+    query = select(migrations_table.c.id, migrations_table.c.name).where(migrations_table.c.id.in_(ids))
+    return {row.id: row.name for row in await connection.execute(query)}
 
 
 async def _phases(connection: AsyncConnection, environment: str) -> list[tuple[UUID, str, str]]:

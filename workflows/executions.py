@@ -27,6 +27,7 @@ class Execution:
     Attributes:
         chain: the run id that its first execution had, the same after continue-as-new and reset.
         migration: the name of the migration that it belongs to, as its search attribute says.
+        key: the id of the row that it was started for, where it was told.
         status: None while it runs, else how it has ended, in words.
     """
 
@@ -35,7 +36,13 @@ class Execution:
     chain: str
     kind: str
     migration: str
+    key: str
     status: str | None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self.status is None
 
 
 @asynccontextmanager
@@ -48,23 +55,11 @@ async def answering(seconds: float = CALL) -> AsyncIterator[None]:
         raise Unreachable(type(error).__name__) from error
 
 
-async def running(client: Client, environment: str) -> tuple[Execution, ...]:
-    """Give what runs in an environment; eventually consistent. It also says that the namespace exists."""
+async def running(client: Client, environment: str) -> tuple[str, ...]:
+    """Give the ids of what runs in an environment; eventually consistent. It also says that the namespace exists."""
     query = f"MigrationEnvironment = '{environment}' and ExecutionStatus = 'Running'"
     async with answering(LIST):
-        return tuple(
-            [
-                Execution(
-                    id=each.id,
-                    run_id=each.run_id,
-                    chain=each.raw_info.first_run_id,
-                    kind=each.workflow_type,
-                    migration=each.typed_search_attributes.get(NAME) or "",
-                    status=None,
-                )
-                async for each in client.list_workflows(query)
-            ]
-        )
+        return tuple([each.id async for each in client.list_workflows(query)])
 
 
 async def describe(client: Client, ids: Iterable[str]) -> dict[str, Execution | None]:
@@ -87,6 +82,7 @@ async def _describe(client: Client, workflow_id: str) -> Execution | None:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None
             raise
+        memo = await each.memo()
     status = each.status or WorkflowExecutionStatus.RUNNING
     return Execution(
         id=each.id,
@@ -94,6 +90,7 @@ async def _describe(client: Client, workflow_id: str) -> Execution | None:
         chain=each.raw_info.first_run_id or each.run_id,
         kind=each.workflow_type,
         migration=each.typed_search_attributes.get(NAME) or "",
+        key=str(memo.get("key", "")),
         status=None if status in GOES_ON else status.name.lower().replace("_", " "),
     )
 

@@ -113,11 +113,11 @@ class Reconciler:
         async with self.engine.begin() as connection:
             rows = await store.reconciliation.read(connection, self.environment, own=OWN)
         seen = await executions.running(self.client, self.environment)
-        known = await executions.describe(self.client, [*self._wanted(rows), *(each.id for each in seen)])
-        lingering = [known[each.id] for each in seen]
+        known = await executions.describe(self.client, [*self._wanted(rows), *seen])
+        described = (known[workflow] for workflow in seen)
         return [
             *self._missing(rows, known),
-            *await self._lingering(rows, [each for each in lingering if each is not None and each.status is None]),
+            *await self._lingering(rows, [each for each in described if each is not None and each.is_running]),
         ]
 
     async def _put_right(self, finding: Finding) -> None:
@@ -222,8 +222,6 @@ class Reconciler:
         gone_back = {effects[effect].id: run for effect, run in ended.items()}
         found = []
         for each in running:
-            if each.id in rows.waiting:
-                continue
             if (run := gone_back.get(each.id)) is not None:
                 found.append(self._told(each, run))
             elif not _has_row(each, rows, self.environment):
@@ -280,12 +278,12 @@ async def start_monitor(client: Client, environment: str, *, task_queue: str = T
 
 
 def _is_gone(found: Execution | None) -> bool:
-    return found is None or found.status is not None
+    return found is None or not found.is_running
 
 
 def _carries(found: Execution | None, run: Run) -> bool:
     """Whether this is the execution that has begun the run, or a continuation of it; a later attempt has its id too."""
-    return found is not None and found.status is None and run.effect in {None, _begun(found)}
+    return found is not None and found.is_running and run.effect in {None, _begun(found)}
 
 
 def _begun(rollout: Execution) -> str:
@@ -301,13 +299,15 @@ def _fate(found: Execution | None) -> str:
 
 def _has_row(each: Execution, rows: Rows, environment: str) -> bool:
     """Whether Postgres holds something live that this workflow carries out; of kinds not known here nothing is said."""
-    live = {migration.name for migration in rows.migrations} | rows.ending
+    live = {migration.id: migration.name for migration in rows.migrations} | dict(rows.ending)
     match each.kind:
-        case "Migration" | "Rollout":
-            return each.migration in live
+        case "Migration":
+            return each.key in map(str, live) or (not each.key and each.migration in live.values())
+        case "Rollout":
+            return each.migration in live.values()
         case "Phase":
-            open_phases = {phase_id(environment, *phase) for phase in rows.phases}
-            return each.migration in live and (each.migration in rows.ending or each.id in open_phases)
+            is_open = each.id in {phase_id(environment, *phase) for phase in rows.phases}
+            return is_open or each.migration in rows.ending.values()
         case "Rollback":
             return each.id in {rollback.workflow_id for rollback in rows.rollbacks}
         case "Validation":
