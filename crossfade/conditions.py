@@ -19,6 +19,7 @@ Check: TypeAlias = Callable[[object], bool]
 Compare: TypeAlias = Callable[..., bool]
 
 LONGEST_VERSION = 128
+_LISTS = (list, tuple, set, frozenset)  # to spell them as a union would make one at each call
 _SEMVER = re.compile(
     r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
     r"(?:-((?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?"
@@ -37,15 +38,9 @@ def compile_conditions(conditions: Conditions, environment: str) -> Callable[[Co
     """
     if conditions.environment not in {None, environment}:
         return lambda _: False
-    groups = frozenset(conditions.user_groups)
-    checks = tuple((name, _compile(condition)) for name, condition in conditions.attributes.items())
-
-    def holds(context: Context) -> bool:
-        if groups and groups.isdisjoint(_groups_of(context)):
-            return False
-        return all(check(context.get(name)) for name, check in checks)
-
-    return holds
+    if not conditions.attributes:
+        return _in_one_of(conditions.user_groups) if conditions.user_groups else lambda _: True
+    return _meets_all(conditions)
 
 
 def is_version(text: str) -> bool:
@@ -53,11 +48,28 @@ def is_version(text: str) -> bool:
     return len(text) <= LONGEST_VERSION and _SEMVER.fullmatch(text) is not None
 
 
-def _groups_of(context: Context) -> Iterable[object]:
-    groups = context.get("userGroups", ())
-    if isinstance(groups, list | tuple | set | frozenset):
-        return groups
-    raise TypeError("userGroups is not a list")
+def _in_one_of(wanted: Iterable[str]) -> Callable[[Context], bool]:
+    is_outside = frozenset(wanted).isdisjoint
+
+    def is_member(context: Context) -> bool:
+        groups = context.get("userGroups", ())
+        if isinstance(groups, _LISTS):
+            return not is_outside(groups)
+        raise TypeError("userGroups is not a list")
+
+    return is_member
+
+
+def _meets_all(conditions: Conditions) -> Callable[[Context], bool]:
+    is_member = _in_one_of(conditions.user_groups) if conditions.user_groups else None
+    checks = tuple((name, _compile(condition)) for name, condition in conditions.attributes.items())
+
+    def holds(context: Context) -> bool:
+        if is_member is not None and not is_member(context):
+            return False
+        return all(check(context.get(name)) for name, check in checks)
+
+    return holds
 
 
 def _compile(condition: AttributeCondition) -> Check:

@@ -29,9 +29,7 @@ def compile_flag(flag: Flag) -> Evaluate:
     """A function from a context to its evaluation; the results are shared and immutable."""
     if flag.is_stopped:
         return _always(Evaluation(Variant.LEGACY, Reason.DISABLED, flag.revision))
-    evaluate = _by_percentage(flag)
-    if flag.conditions:
-        evaluate = _on_conditions(flag, evaluate)
+    evaluate = _static(flag) if flag.served_percentage in {0, HUNDRED} else _by_hash(flag)
     return _after_overrides(flag, evaluate) if flag.overrides else evaluate
 
 
@@ -39,13 +37,14 @@ def compile_enabled(flag: Flag) -> Enabled:
     """A function that says whether a context gets candidate: the short way to what `compile_flag` says."""
     if flag.is_stopped:
         return lambda _: False
-    if flag.conditions or flag.overrides or flag.targeting_key != TARGETING_KEY:
-        evaluate = compile_flag(flag)
-        return lambda context: evaluate(context).variant is Variant.CANDIDATE
-    if flag.served_percentage in {0, HUNDRED}:
+    is_split = flag.served_percentage not in {0, HUNDRED}
+    if not is_split and not flag.conditions and not flag.overrides:
         is_on = bool(flag.served_percentage)
         return lambda _: is_on
-    return _split_only(prefix(flag.salt), cut(flag.served_percentage))
+    if flag.overrides or flag.targeting_key != TARGETING_KEY or not is_split:
+        evaluate, candidate = compile_flag(flag), Variant.CANDIDATE
+        return lambda context: evaluate(context).variant is candidate
+    return _split(flag)
 
 
 def unknown_flag() -> Evaluation:
@@ -66,12 +65,20 @@ def _always(evaluation: Evaluation) -> Evaluate:
     return lambda _: evaluation
 
 
-def _by_percentage(flag: Flag) -> Evaluate:
-    served = flag.served_percentage
-    if served in {0, HUNDRED}:
-        variant = Variant.CANDIDATE if served else Variant.LEGACY
-        return _always(Evaluation(variant, Reason.STATIC, flag.revision))
-    return _by_hash(flag)
+def _static(flag: Flag) -> Evaluate:
+    variant = Variant.CANDIDATE if flag.served_percentage else Variant.LEGACY
+    served = Evaluation(variant, Reason.STATIC, flag.revision)
+    if not flag.conditions:
+        return _always(served)
+    holds, unmet, senseless = _conditions(flag)
+
+    def evaluate(context: Context) -> Evaluation:
+        try:
+            return served if holds(context) else unmet
+        except TypeError:
+            return senseless
+
+    return evaluate
 
 
 def _by_hash(flag: Flag) -> Evaluate:
@@ -83,8 +90,15 @@ def _by_hash(flag: Flag) -> Evaluate:
     control = Evaluation(Variant.LEGACY, Reason.SPLIT, flag.revision, CONTROL)
     neither = Evaluation(Variant.LEGACY, Reason.SPLIT, flag.revision)
     keyless = Evaluation(Variant.LEGACY, Reason.TARGETING_KEY_MISSING, flag.revision)
+    holds, unmet, senseless = _conditions(flag)
+    is_for_all = not flag.conditions
 
     def evaluate(context: Context) -> Evaluation:
+        try:
+            if not (is_for_all or holds(context)):
+                return unmet
+        except TypeError:
+            return senseless
         try:
             key = key_of(context)
             place = digest(salted + key.encode())
@@ -100,33 +114,30 @@ def _by_hash(flag: Flag) -> Evaluate:
     return evaluate
 
 
-def _split_only(salted: bytes, candidates_end: int) -> Enabled:
+def _split(flag: Flag) -> Enabled:
+    """Nothing but conditions and the hash, in as few calls as can be."""
+    salted, candidates_end = prefix(flag.salt), cut(flag.served_percentage)
     digest = mmh3_32_uintdigest
-    key_of = _key_of(TARGETING_KEY)
+    holds = compile_conditions(flag.conditions, flag.environment)
+    is_for_all = not flag.conditions
 
     def enabled(context: Context) -> bool:
         try:
-            key = key_of(context)
-            return digest(salted + key.encode()) < candidates_end and bool(key)
+            key: Any = context["targetingKey"]
+            # The conditions come last: most keys are out by their hash alone.
+            return digest(salted + key.encode()) < candidates_end and bool(key) and (is_for_all or holds(context))
         except (KeyError, AttributeError, TypeError, UnicodeEncodeError):
             return False
 
     return enabled
 
 
-def _on_conditions(flag: Flag, evaluate: Evaluate) -> Evaluate:
+def _conditions(flag: Flag) -> tuple[Enabled, Evaluation, Evaluation]:
+    """Whether the conditions hold, and what is said where they do not, or make no sense."""
     holds = compile_conditions(flag.conditions, flag.environment)
     unmet = Evaluation(Variant.LEGACY, Reason.TARGETING_MATCH, flag.revision)
     senseless = Evaluation(Variant.LEGACY, Reason.TYPE_MISMATCH, flag.revision)
-
-    def conditioned(context: Context) -> Evaluation:
-        try:
-            met = holds(context)
-        except TypeError:
-            return senseless
-        return evaluate(context) if met else unmet
-
-    return conditioned
+    return holds, unmet, senseless
 
 
 def _after_overrides(flag: Flag, evaluate: Evaluate) -> Evaluate:
