@@ -77,6 +77,8 @@ async def reconcile(
         try:
             async with store.reconciliation.lead(engine, environment) as turn:
                 reconciler = Reconciler(engine, client, environment, task_queue=task_queue, pace=pace)
+                if turn is not None:
+                    log.info("looks after %s", environment)
                 while turn is not None and not stop.is_set():
                     await turn.keep()
                     await reconciler.look()

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from crossfade.states import MigrationStatus
 from local.ports import free_port
 from store.engine import create_engine
 from tests.faults.proxy import Mode, Proxy
-from tests.workflows.plans import component
+from tests.workflows.plans import LONG, component, steps
 from tests.workflows.stage import Company, Stage
 from workflows.client import connect
 from workflows.messages import monitor_id
@@ -102,9 +103,7 @@ async def test_another_worker_goes_on_where_one_was_killed_and_ends_in_good_orde
     assert "Traceback" not in second.said()
 
 
-async def test_a_worker_shows_its_metrics_where_it_is_told_to(
-    database_url: str, temporal: str, tmp_path: Path
-) -> None:
+async def test_a_worker_shows_its_metrics_where_it_is_told_to(database_url: str, temporal: str, tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     variables = {
         "DATABASE_URL": database_url,
@@ -139,3 +138,45 @@ async def test_a_worker_ends_with_0_whatever_hangs(
             await process.until_it_says("working on task queue")
             postgres.mode, link.mode = database, server
             assert await process.end() == 0
+
+
+@pytest.mark.faults
+async def test_what_was_terminated_is_made_safe_also_when_the_worker_that_looks_after_it_is_frozen(
+    database_url: str, temporal: str, tmp_path: Path
+) -> None:
+    environment = f"test-{uuid4().hex[:8]}"
+    variables = {"DATABASE_URL": database_url, "TEMPORAL_ADDRESS": temporal, "CROSSFADE_ENVIRONMENT": environment}
+    with worker(tmp_path, **variables) as first, worker(tmp_path, **variables) as second:
+        for each in (first, second):
+            await each.until_it_says("working on task queue")
+        async with played(database_url, temporal, environment) as stage:
+            await stage.start_one(component("search", ramp=steps(10, 100, hold=LONG)))
+            await stage.until_percentage("search", 10)
+            leads = f"looks after {environment}"
+            leader, other = (first, second) if leads in first.said() else (second, first)
+            leader.child.send_signal(signal.SIGSTOP)
+            await stage.rollout("search").terminate()
+            began = time.monotonic()
+            await stage.until_percentage("search", 0)
+            print(f"legacy {time.monotonic() - began:.1f} s after its rollout was terminated, the leader frozen")  # noqa: T201 - a figure for who runs it with -s
+            leader.child.send_signal(signal.SIGCONT)
+            await other.until_it_says(leads)
+            assert [rollback.actor for rollback in await stage.rollbacks("search")] == ["reconciler"]
+
+
+@pytest.mark.faults
+async def test_what_was_terminated_is_made_safe_at_the_usual_pace(
+    database_url: str, temporal: str, tmp_path: Path
+) -> None:
+    environment = f"test-{uuid4().hex[:8]}"
+    variables = {"DATABASE_URL": database_url, "TEMPORAL_ADDRESS": temporal, "CROSSFADE_ENVIRONMENT": environment}
+    with worker(tmp_path, **variables) as process:
+        await process.until_it_says(f"looks after {environment}")
+        async with played(database_url, temporal, environment) as stage:
+            await stage.start_one(component("search", ramp=steps(10, 100, hold=LONG)))
+            await stage.until_percentage("search", 10)
+            await stage.rollout("search").terminate()
+            began = time.monotonic()
+            await stage.until_percentage("search", 0)
+            print(f"legacy {time.monotonic() - began:.1f} s after its rollout was terminated")  # noqa: T201 - a figure for who runs it with -s
+            assert [rollback.actor for rollback in await stage.rollbacks("search")] == ["reconciler"]
