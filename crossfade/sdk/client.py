@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import ParamSpec, Self, TypeVar, cast
 from uuid import uuid4
 
 from crossfade.evaluation import unknown_flag
@@ -27,11 +27,13 @@ from crossfade.sdk.server import Server, Unreachable
 from crossfade.sdk.serving import BOOTSTRAP, CACHE, Serving
 from crossfade.sdk.shadow import Shadows
 from crossfade.sdk.status import FlagStatus, Status
+from crossfade.sdk.switching import switching
 from crossfade.sdk.table import Entry
 from crossfade.sdk.tally import Tally
 from crossfade.states import Variant
 from crossfade.wire import COUNTERS, DISTRIBUTIONS, MEMORY_USAGE
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 CLOSING_SECONDS = 2.0
@@ -163,6 +165,21 @@ class Client:
             return cast("T", call.finish_or_count(result, started))
         # Outside of the except clause, so that what legacy raises carries no context of candidate's.
         return cast("T", call.fall_back(failure))
+
+    def switching(
+        self,
+        name: str,
+        *,
+        legacy: Callable[P, T],
+        context: Callable[P, Context],
+        compare: Comparison | None = None,
+        expected: Expected = (),
+    ) -> Callable[[Callable[P, T]], Callable[P, T]]:
+        """A decorator of candidate: its calls run the side that serves the `context` of their arguments.
+
+        The rest is as with `switch`. If one side is a coroutine function, so is the result.
+        """
+        return switching(self.switch, name, legacy=legacy, context=context, compare=compare, expected=expected)
 
     def connection(self, name: str, context: Context) -> Connection:
         """Open a long connection; its `variant` says which side is to serve it."""
