@@ -66,7 +66,8 @@ async def assert_invariants(scene: Scene) -> None:
 
     await scene.traffic.end()
     await scene.stage.until("the database and Temporal agree", look, lambda seen: not seen)
-    async with scene.engine.begin() as connection:
+    snapshot = scene.engine.execution_options(isolation_level="REPEATABLE READ")
+    async with snapshot.begin() as connection:
         view = await view_of(connection, scene.environment)
         found = await audit_violations(connection, scene.environment)
     view = replace(view, acknowledged=frozenset(scene.traffic.acknowledged), sent=scene.traffic.counted)

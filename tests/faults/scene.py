@@ -27,7 +27,7 @@ from workflows.client import connect
 from workflows.messages import monitor_id
 
 T = TypeVar("T")
-PATIENCE = 240.0
+PATIENCE = 120.0
 LOST = (OSError, TimeoutError, DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError)
 """What a database says that is away, going, or coming."""
 
