@@ -16,7 +16,7 @@ from benchmarks.harness.table import table
 from benchmarks.stopping.applications import applications
 from benchmarks.stopping.scene import Stop, scene
 
-REPLICAS, CLIENTS = 2, 10
+REPLICAS, CLIENTS = 2, 4
 HEALTHY, ALONE, CLIENT, WITH_CLIENTS = (
     "everybody answers",
     "a replica is frozen, no client",

@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Select, func, select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
-
-from store.tables import replicas, sdk_clients
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +27,15 @@ class Look:
 
 
 async def look(connection: AsyncConnection, *, environment: str, epoch: int) -> Look:
-    """Gives who is behind this epoch; the replicas are read first, since they are what renews the clients."""
-    found = {}
-    for table, column in ((replicas, replicas.c.replica), (sdk_clients, sdk_clients.c.client_id)):
-        mine = table.c.environment == environment
-        rows = await connection.execute(behind(table.c, column).where(mine, table.c.epoch < epoch).order_by(column))
-        count = select(func.count()).select_from(table).where(mine, table.c.epoch >= epoch)
-        confirmed = int((await connection.execute(count)).scalar_one())
-        found[table.name] = (tuple(Behind(row.name, row.revision, row.age) for row in rows), confirmed)
-    return Look(
-        replicas=found["replicas"][0],
-        clients=found["sdk_clients"][0],
-        replicas_confirmed=found["replicas"][1],
-        clients_confirmed=found["sdk_clients"][1],
-    )
-
-
-def behind(columns: Any, name: ColumnElement[str]) -> Select[Any]:
-    """Gives the query for names, revisions and ages by the database's clock."""
-    age = func.extract("epoch", func.clock_timestamp() - columns.seen_at).cast(Float)
-    return select(name.label("name"), columns.revision, age.label("age"))
+    """Gives who is behind this epoch, all as of one moment."""
+    found: dict[str, list[Behind]] = {"replica": [], "client": []}
+    confirmed = {"replica": 0, "client": 0}
+    for row in await connection.execute(LOOK, {"environment": environment, "epoch": epoch}):
+        if row.name is None:
+            confirmed[row.kind] = row.revision
+        else:
+            found[row.kind].append(Behind(row.name, row.revision, row.age))
+    return Look(tuple(found["replica"]), tuple(found["client"]), confirmed["replica"], confirmed["client"])
 
 
 async def lasting(
@@ -65,6 +51,23 @@ async def lasting(
     return {row.name: row.ended for row in rows}
 
 
+# Who is behind by name; those who are not as a number, in the row without a name.
+LOOK = text(
+    """
+    with who as (
+        select 'replica' as kind, replica as name, revision, epoch, seen_at
+        from replicas where environment = :environment
+        union all
+        select 'client', client_id, revision, epoch, seen_at
+        from sdk_clients where environment = :environment
+    )
+    select kind, name, revision, cast(extract(epoch from clock_timestamp() - seen_at) as double precision) as age
+    from who where epoch < :epoch
+    union all
+    select kind, null, count(*), null from who where epoch >= :epoch group by kind
+    order by kind, name
+    """
+)
 CANDIDATE_OVERRIDE = '$.overrides.* ? (@ == "candidate")'
 LASTING = text(
     """
