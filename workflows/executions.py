@@ -25,7 +25,7 @@ class Execution:
     """A workflow that has been started once.
 
     Attributes:
-        chain: the run id that its first execution had, the same after continue-as-new and reset.
+        chain: the run id that its first execution had, the same after continue-as-new; empty from an old server.
         migration: the name of the migration that it belongs to, as its search attribute says.
         key: the id of the row that it was started for, where it was told.
         status: None while it runs, else how it has ended, in words.
@@ -87,7 +87,7 @@ async def _describe(client: Client, workflow_id: str) -> Execution | None:
     return Execution(
         id=each.id,
         run_id=each.run_id,
-        chain=each.raw_info.first_run_id or each.run_id,
+        chain=each.raw_info.first_run_id,
         kind=each.workflow_type,
         migration=each.typed_search_attributes.get(NAME) or "",
         key=str(memo.get("key", "")),

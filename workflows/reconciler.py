@@ -285,7 +285,9 @@ def _is_gone(found: Execution | None) -> bool:
 
 def _carries(found: Execution | None, run: Run) -> bool:
     """Whether this is the execution that has begun the run, or a continuation of it; a later attempt has its id too."""
-    return found is not None and found.is_running and run.effect in {None, _begun(found)}
+    if found is None or not found.is_running:
+        return False
+    return not found.chain or run.effect in {None, _begun(found)}
 
 
 def _begun(rollout: Execution) -> str:

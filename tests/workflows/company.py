@@ -14,10 +14,12 @@ from tests.workflows.stage import Company, Stage
 from workflows.client import connect
 from workflows.messages import monitor_id
 from workflows.outbox import relay
+from workflows.reconciler import Pace, reconcile
 
-__all__ = ["Company", "company_at", "stage_of"]
+__all__ = ["Company", "company_at", "reconciled", "stage_of"]
 
 TASK_QUEUE = "workflow-tests"
+PACE = Pace(look=0.3, missing=0.5, lingering=1.5, deaf=3.0)
 
 
 @asynccontextmanager
@@ -49,3 +51,16 @@ async def stage_of(company: Company, environment: str, *, task_queue: str = TASK
     for workflow in (monitor_id(environment), stage.migration().id):
         with suppress(RPCError):
             await company.client.get_workflow_handle(workflow).terminate()
+
+
+@asynccontextmanager
+async def reconciled(stage: Stage, *, task_queue: str = TASK_QUEUE) -> AsyncIterator[None]:
+    """The reconciler of an environment, faster than life."""
+    stop = asyncio.Event()
+    looking = reconcile(stage.engine, stage.client, stage.environment, stop, task_queue=task_queue, pace=PACE)
+    task = asyncio.create_task(looking)
+    try:
+        yield
+    finally:
+        stop.set()
+        await task

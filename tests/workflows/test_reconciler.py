@@ -1,9 +1,7 @@
 """What becomes of work whose workflow is gone, and of workflows whose row is."""
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -17,27 +15,13 @@ import store.rollbacks
 from crossfade.states import ComponentStatus, MigrationStatus, PhaseStatus, RollbackState, RollbackTrigger, RunState
 from local.home import remove
 from tests.local.folders import short_folder
-from tests.workflows.company import TASK_QUEUE, company_at, stage_of
+from tests.workflows.company import company_at, reconciled, stage_of
 from tests.workflows.plans import LONG, component, steps
 from tests.workflows.stage import Stage
 from workflows.messages import ComponentControl, Control, ValidationInput, monitor_id
-from workflows.reconciler import Pace, reconcile
 from workflows.story import attributes
 
-PACE = Pace(look=0.3, missing=0.5, lingering=1.5, deaf=3.0)
 HOLDING = component("search", ramp=steps(10, 100, hold=LONG))
-
-
-@asynccontextmanager
-async def reconciled(stage: Stage, *, task_queue: str = TASK_QUEUE) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    looking = reconcile(stage.engine, stage.client, stage.environment, stop, task_queue=task_queue, pace=PACE)
-    task = asyncio.create_task(looking)
-    try:
-        yield
-    finally:
-        stop.set()
-        await task
 
 
 async def workflow_status(stage: Stage, workflow: str) -> WorkflowExecutionStatus | None:
