@@ -51,17 +51,22 @@ def component_news(component: Component) -> str:
 
 def proof(stopped: Stopped) -> str:
     """What an emergency stop has proven, and what it could not."""
-    confirmed = f"{stopped.replicas_applied} replicas and {stopped.clients_confirmed} clients have confirmed it"
-    expired = stopped.replicas_expired + stopped.clients_expired
-    silent = f", {expired} that are silent serve no live rollout any more" if expired else ""
+    replicas, clients = counted(stopped.replicas_applied, "replica"), counted(stopped.clients_confirmed, "client")
+    silent = counted(stopped.replicas_expired + stopped.clients_expired, "silent process", "es")
+    confirmed = f"Confirmed by {replicas} and {clients}; {silent} can serve no live rollout any more"
     if (open_to := stopped.may_still_serve) is None:
         seconds = stopped.milliseconds / 1000
-        return f"Stopped: nobody serves candidate any more. {confirmed}{silent}, after {seconds:.2f} s."
+        return f"Stopped: nobody serves candidate any more. {confirmed}, after {seconds:.2f} s."
     who = ", ".join((*open_to.replicas, *open_to.clients))
     return (
         f"Stopped, but not proven: {who} may still serve candidate of {', '.join(open_to.flags)}. "
-        f"{confirmed}{silent}. End what is named there, then repeat the stop."
+        f"{confirmed}. End what is named there, then repeat the stop."
     )
+
+
+def counted(number: int, noun: str, ending: str = "s") -> str:
+    """A number of things."""
+    return f"{number} {noun}{'' if number == 1 else ending}"
 
 
 def p95(side: Side | None) -> str:

@@ -115,7 +115,7 @@ def test_a_stop_wants_the_migrations_name(api: Api, crossfade: Command, monkeypa
     assert [code for code, _, _ in (empty, wrong, right)] == [1, 1, 0]
     assert wrong[2].endswith("Type fire to stop: Nothing was stopped.\n")
     assert "  burning" in right[1].splitlines()
-    assert right[1].startswith("Stopped: nobody serves candidate any more. 1 replicas and 0 clients have confirmed it")
+    assert right[1].startswith("Stopped: nobody serves candidate any more. Confirmed by 1 replica and 0 clients; ")
     assert crossfade("stop", "--yes", "--reason", "again", "--json")[0] == 0
     crossfade("release", "--reason", "over")
 

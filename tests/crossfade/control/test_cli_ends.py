@@ -139,3 +139,14 @@ def test_a_missing_package_is_named_with_what_to_install(missing: str, arguments
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (2, f"crossfade: {said}\n")
+
+
+def test_a_stop_that_is_not_proven_is_3_and_names_who_may_still_serve(crossfade: Command, scripted: Scripted) -> None:
+    open_to = {"replicas": ["api-1"], "clients": ["app-1:4711"], "flags": ["search"]}
+    stopped = {"epoch": 7, "revision": 9, "flags": ["search"], "replicasApplied": 1, "mayStillServe": open_to}
+    scripted.answers = [answer(stopped, status=202)]
+
+    code, out, _ = crossfade("stop", "--yes", "--reason", "fire", "--url", scripted.url)
+
+    assert code == 3
+    assert out.startswith("Stopped, but not proven: api-1, app-1:4711 may still serve candidate of search. ")
