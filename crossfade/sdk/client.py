@@ -61,8 +61,7 @@ class Client:
         client_id: str | None = None,
         refresh: float = 1.0,
     ) -> None:
-        self._url = url
-        self._token = token
+        self._server = Server(url, token)
         self._cache = None if cache is None else Cache(cache)
         self._bootstrap = bootstrap
         self._wish = client_id
@@ -228,6 +227,7 @@ class Client:
         self._serving.forget_locks()
         self._tally.restart(_client_id(self._wish, child=True))
         self._shadows.forget()
+        self._server = self._server.anew()
         self._connect()
         if self._is_running:
             self._refresher.start()
@@ -271,7 +271,6 @@ class Client:
         )
 
     def _connect(self) -> None:
-        self._server = Server(self._url, self._token)
         self._refresher = Refresher(
             self._server, self._serving, client_id=self.client_id, cache=self._cache, refresh=self._refresh
         )

@@ -118,6 +118,8 @@ class Refresher:
         """Fetch and confirm until both sides speak of the same revision; False if the server is behind."""
         known, news = self._serving.known, self._news
         if known.source != NETWORK:
+            # Whoever stops a complete flag, which needs no validity, must know of this client before it serves that.
+            self._server.confirm(self._client_id, known.revision, known.epoch)
             self._fetch(None)
         elif news.is_after(known):
             self._fetch(known.revision if news.revision > known.revision else None)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,12 +49,18 @@ class Confirmation:
 
 
 class Server:
-    """A connection to one server with one token."""
+    """A connection to one server with one token.
 
-    def __init__(self, url: str, token: str, *, timeout: float = 2.0) -> None:
+    Nothing in it takes a lock of OpenSSL or of the import system in another thread than the one that makes it: a fork
+    at that moment would leave it locked in the child for ever. That is why `tls` is made here, once, and kept.
+    """
+
+    def __init__(self, url: str, token: str, *, timeout: float = 2.0, tls: ssl.SSLContext | None = None) -> None:
         self.timeout = timeout
         self._url = url
         self._token = token
+        self._tls = tls or httpx.create_ssl_context()
+        "".encode("idna")  # imports what looking up a name needs
         self._http = self._client()
 
     def flags(self, known: int | None, *, timeout: float | None = None) -> Snapshot | None:
@@ -129,6 +136,10 @@ class Server:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(type(error).__name__) from error
 
+    def anew(self) -> "Server":
+        """The same with connections of its own."""
+        return Server(self._url, self._token, timeout=self.timeout, tls=self._tls)
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -138,6 +149,7 @@ class Server:
             base_url=self._url.rstrip("/") + "/api/migration",
             headers={"Authorization": f"Bearer {self._token}"},
             timeout=self.timeout,
+            verify=self._tls,
             # A proxy for the outside world is no way to this machine.
             trust_env=httpx.URL(self._url).host not in _HERE,
         )

@@ -56,6 +56,20 @@ client.close()
 sys.exit(os.waitstatus_to_exitcode(status) if streamed else 1)
 """
 
+SOON_FORKING = """
+import os, sys, time
+from crossfade.sdk import Client
+for milliseconds in range(12):
+    client = Client(sys.argv[1], "secret")
+    client.start(timeout=0)
+    time.sleep(milliseconds / 1000)  # each fork at another moment of the beginning
+    child = os.fork()
+    if child == 0:
+        os._exit(0)  # the client has begun anew
+    assert os.waitpid(child, 0)[1] == 0
+os._exit(0)
+"""
+
 FORGETFUL = """
 import sys
 from crossfade.sdk import Client, Comparison
@@ -93,6 +107,14 @@ def test_a_forked_child_follows_reports_and_leaves_by_itself(server: ProtocolSer
     assert len(clients) == 2
     assert clients == set(server.left)
     assert {seen["clientId"] for seen in server.confirmations} == clients
+
+
+@pytest.mark.skipif(not hasattr(sys, "platform") or sys.platform == "win32", reason="there is no fork")
+def test_a_fork_while_the_client_still_connects_locks_nothing_up(server: ProtocolServer) -> None:
+    """OpenSSL's locks, and those of imports, stay locked in the child if another thread holds them at the fork."""
+    server.streams = True
+    done = run(SOON_FORKING, server)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.skipif(not hasattr(sys, "platform") or sys.platform == "win32", reason="there is no fork")
