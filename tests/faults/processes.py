@@ -126,7 +126,7 @@ class Server:
 
     def kill(self) -> None:
         """kill -9 of every process of it, as when its machine dies."""
-        for pid in self._family():
+        for pid in self.family():
             os.kill(pid, signal.SIGKILL)
         self._child = None
         self._stack.close()
@@ -134,7 +134,7 @@ class Server:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """SIGSTOP of every process of it, for as long as the context lasts."""
-        family = self._family()
+        family = self.family()
         for pid in family:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -148,7 +148,8 @@ class Server:
         self._child = None
         self._stack.close()
 
-    def _family(self) -> list[int]:
+    def family(self) -> list[int]:
+        """The pids of all its processes."""
         assert self._child is not None, "it does not run"
         return [self._child.pid, *children(self._child.pid)]
 
