@@ -20,7 +20,7 @@ def listening(server: ProtocolServer, start: Start) -> Client:
     server.streams = True
     server.publish(DONE)
     client = start(refresh=SELDOM)
-    until(lambda: client.status().streaming)
+    until(lambda: client.status().streaming and client.status().age is not None)
     return client
 
 
