@@ -1,6 +1,8 @@
 """What docker-compose.yml says, without a Docker engine."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,6 +19,13 @@ PUBLISHED = {
     "airports": ["127.0.0.1:8081:8081"],
 }
 each_service = pytest.mark.parametrize("name", sorted(SERVICES))
+
+
+def test_it_is_a_compose_file_by_the_specification() -> None:
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
+    done = subprocess.run(check, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout
 
 
 def test_every_part_of_crossfade_is_there() -> None:
