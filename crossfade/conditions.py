@@ -53,7 +53,7 @@ def _in_one_of(wanted: Iterable[str]) -> Callable[[Context], bool]:
 
     def is_member(context: Context) -> bool:
         groups = context.get("userGroups", ())
-        if isinstance(groups, _LISTS):
+        if type(groups) is list or isinstance(groups, _LISTS):
             return not is_outside(groups)
         raise TypeError("userGroups is not a list")
 

@@ -85,7 +85,7 @@ def _by_hash(flag: Flag) -> Evaluate:
     candidates_end, control_ends = cohort_cuts(flag.served_percentage)
     salted = prefix(flag.salt)
     digest = mmh3_32_uintdigest
-    key_of = _key_of(flag.targeting_key)
+    key_of, is_plain = _key_of(flag.targeting_key), flag.targeting_key == TARGETING_KEY
     candidate = Evaluation(Variant.CANDIDATE, Reason.SPLIT, flag.revision, CANDIDATE)
     control = Evaluation(Variant.LEGACY, Reason.SPLIT, flag.revision, CONTROL)
     neither = Evaluation(Variant.LEGACY, Reason.SPLIT, flag.revision)
@@ -100,7 +100,7 @@ def _by_hash(flag: Flag) -> Evaluate:
         except TypeError:
             return senseless
         try:
-            key = key_of(context)
+            key: Any = context["targetingKey"] if is_plain else key_of(context)
             place = digest(salted + key.encode())
         # Missing, not text, or a lone surrogate: in each case there is no key that could be hashed.
         except (KeyError, AttributeError, TypeError, UnicodeEncodeError):

@@ -17,7 +17,7 @@ Side: TypeAlias = Callable[[], object]
 Expected: TypeAlias = tuple[type[BaseException], ...]
 
 # Looking for an attribute that is not there takes three times as long, on the request's path.
-_PLAIN = frozenset({NoneType, bool, bytes, dict, float, int, list, str, tuple})
+PLAIN = frozenset({NoneType, bool, bytes, dict, float, int, list, str, tuple})
 
 
 class Call:
@@ -131,7 +131,7 @@ class Call:
 def is_awaitable(value: object) -> TypeGuard[Awaitable[object]]:
     """Whether a side was a coroutine function; also when a lambda or a partial hid it."""
     kind = type(value)
-    return kind not in _PLAIN and (kind is CoroutineType or hasattr(kind, "__await__"))
+    return kind not in PLAIN and (kind is CoroutineType or hasattr(kind, "__await__"))
 
 
 def sampled(comparison: Comparison | None, entry: Entry, evaluation: Evaluation) -> Comparison | None:

@@ -16,7 +16,7 @@ from crossfade.evaluation import unknown_flag
 from crossfade.flags import Context, Evaluation, Reason
 from crossfade.sdk import fork
 from crossfade.sdk.cache import Cache, read_bootstrap
-from crossfade.sdk.call import Call, Expected, Side, is_awaitable, sampled
+from crossfade.sdk.call import PLAIN, Call, Expected, Side, is_awaitable, sampled
 from crossfade.sdk.clocks import boottime
 from crossfade.sdk.comparison import Comparison
 from crossfade.sdk.connection import Connection
@@ -37,8 +37,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 CLOSING_SECONDS = 2.0
-_SENSELESS = (Reason.TYPE_MISMATCH, Reason.ERROR)
-_CANDIDATE = Variant.CANDIDATE  # looking a member up in its enum costs more than comparing it
+# Looking a member up in its enum costs more than comparing it.
+_SENSELESS = Reason.TYPE_MISMATCH
+_CANDIDATE = Variant.CANDIDATE
 _METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,99}")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,99}")
 
@@ -157,7 +158,7 @@ class Client:
             if failure is None:
                 raise
         else:
-            if comparison is None and not is_awaitable(result):  # the plain way
+            if comparison is None and (type(result) in PLAIN or not is_awaitable(result)):
                 self._tally.answered(name, variant, evaluation.revision, started, perf_counter())
                 return result
             call = self._call(entry, variant, (legacy, candidate), expected, comparison)
@@ -247,8 +248,9 @@ class Client:
         try:
             evaluation = entry.evaluate(context)
         except Exception:  # noqa: BLE001 - see is_enabled
-            evaluation = entry.broken
-        if evaluation.reason in _SENSELESS:
+            self._tally.evaluation_errors.add()
+            return entry.broken
+        if evaluation.reason is _SENSELESS:
             self._tally.evaluation_errors.add()
         return evaluation
 

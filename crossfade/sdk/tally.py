@@ -59,8 +59,9 @@ class Tally:
 
     def answered(self, component: str, variant: Variant, revision: int, started: float, ended: float) -> None:
         """A request was served; the times are of perf_counter."""
-        self._events.append((ANSWERED, ended, component, variant, revision, (ended - started) * 1e3, ""))
-        if len(self._events) > MOST_EVENTS:
+        events = self._events
+        events.append((ANSWERED, ended, component, variant, revision, (ended - started) * 1e3, ""))
+        if len(events) > MOST_EVENTS:
             self._shed()
 
     def failed(
