@@ -4,8 +4,11 @@ import asyncio
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.auth import SCOPES, Scope
+from api.route import SCOPE_KEY
 from local.errors import StopInForce
 from local.rest import Rest
 from tests.api.conftest import ADMIN
@@ -81,6 +84,13 @@ async def test_a_release_puts_back_what_was_complete_only_where_that_is_asked_fo
     assert (another.status_code, another.json()["type"]) == (409, "urn:crossfade:problem:not-stopped")
     assert (await admin.get(DONE)).json()["servedPercentage"] == served
     assert (await admin.put(DONE, json={"enabled": True, "rolloutPercentage": 50})).status_code == 200
+
+
+def test_only_an_administrator_may_release(app: FastAPI) -> None:
+    scope = app.openapi()["paths"][RELEASE]["post"][SCOPE_KEY]
+
+    assert [role for role, scopes in SCOPES.items() if scope in scopes] == ["admin"]
+    assert scope == Scope.ADMINISTER
 
 
 @pytest.mark.usefixtures("stopped")

@@ -12,11 +12,12 @@ def test_the_environment_gives_everything() -> None:
             "CROSSFADE_ADMIN_TOKEN": ADMIN,
             "CROSSFADE_SDK_TOKEN": SDK,
             "CROSSFADE_PLANS": "/srv/plans",
+            "CROSSFADE_REPLICA": "api-0",
         }
     )
 
     assert (settings.environment, settings.admin_token, settings.sdk_token) == ("staging", ADMIN, SDK)
-    assert str(settings.plans) == "/srv/plans"
+    assert (str(settings.plans), settings.replica) == ("/srv/plans", "api-0")
 
 
 def test_the_environment_is_production_unless_it_says_otherwise() -> None:
@@ -47,6 +48,12 @@ def test_two_tokens_with_one_selector_are_refused() -> None:
 def test_an_environment_is_a_plain_name(environment: str) -> None:
     with pytest.raises(InvalidSettings):
         Settings(database_url="x", environment=environment)
+
+
+@pytest.mark.parametrize("replica", ["", "-a", "a b", "a/b", "x" * 129])
+def test_a_replica_has_a_plain_name(replica: str) -> None:
+    with pytest.raises(InvalidSettings, match="CROSSFADE_REPLICA"):
+        Settings(database_url="x", replica=replica)
 
 
 def test_without_a_database_the_process_does_not_start() -> None:
