@@ -50,7 +50,8 @@ async def confirm(body: Confirmation, the: The, by: By) -> dict[str, object]:
     """Renew the client's validity, and learn whether there is something newer.
 
     `validFor` is 0 where nobody is renewed: this replica is past its lease, or the client could not be recorded. A
-    client goes by it only if revision and epoch are those that it serves.
+    client goes by it only if revision and epoch are those that it serves. `recorded` is whether this server knows the
+    client from here on; before that, a client with revision 0 serves nothing that it fetches.
     """
     the.require_own(by)
     # In this order: whoever proves a stop finds every client with a validity, or a replica that has obeyed before.
@@ -61,6 +62,7 @@ async def confirm(body: Confirmation, the: The, by: By) -> dict[str, object]:
         "revision": served.revision,
         "epoch": served.epoch,
         "validFor": served.valid_for if is_recorded else 0.0,
+        "recorded": is_recorded,
     }
 
 

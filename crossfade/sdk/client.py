@@ -225,7 +225,7 @@ class Client:
 
     def after_fork(self) -> None:
         """Be a client of its own in a forked child: new threads, new connections, new name, nothing twice."""
-        self._serving.forget_locks()
+        self._serving.after_fork()
         self._tally.restart(_client_id(self._wish, child=True))
         self._shadows.forget()
         self._server = self._server.anew()

@@ -119,7 +119,8 @@ class Refresher:
         known, news = self._serving.known, self._news
         if known.source != NETWORK:
             # Whoever stops a complete flag, which needs no validity, must know of this client before it serves that.
-            self._server.confirm(self._client_id, known.revision, known.epoch)
+            if not self._server.confirm(self._client_id, known.revision, known.epoch).is_recorded:
+                raise Unreachable("the server could not record this client")
             self._fetch(None)
         elif news.is_after(known):
             self._fetch(known.revision if news.revision > known.revision else None)
@@ -136,6 +137,7 @@ class Refresher:
             if answer.revision < known.revision or answer.epoch < known.epoch:
                 return False
             self._fetch(known.revision if answer.revision > known.revision else None)
+        self.wake()  # what was fetched last is still to be confirmed
         return True
 
     def _fetch(self, revision: int | None) -> None:

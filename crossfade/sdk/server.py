@@ -46,6 +46,8 @@ class Confirmation:
     revision: int
     epoch: int
     valid_for: float
+    is_recorded: bool
+    """Whether the server knows this client from here on."""
 
 
 class Server:
@@ -93,7 +95,10 @@ class Server:
         try:
             answer = mapping(json.loads(body), "the confirmation")
             return Confirmation(
-                member(answer, "revision", int), member(answer, "epoch", int), seconds(answer.get("validFor"))
+                revision=member(answer, "revision", int),
+                epoch=member(answer, "epoch", int),
+                valid_for=seconds(answer.get("validFor")),
+                is_recorded=member(answer, "recorded", bool),
             )
         except (ValueError, RecursionError, InvalidFlag) as error:
             raise Unreachable("the confirmation cannot be read") from error

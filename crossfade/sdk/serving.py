@@ -68,9 +68,10 @@ class Serving:
             self.validity.end()
             self._show()
 
-    def forget_locks(self) -> None:
-        """Replace the lock, which another thread may have held at the fork."""
+    def after_fork(self) -> None:
+        """Replace the lock, which another thread may have held, and the validity: it was granted to the parent."""
         self._lock = Lock()
+        self.validity.end()
 
     def _tell_guarded(self, names: tuple[str, ...]) -> None:
         try:

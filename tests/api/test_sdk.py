@@ -114,8 +114,9 @@ async def test_a_client_that_could_not_be_recorded_is_not_renewed(
         held = await sdk.post(CONFIRMATIONS, json=body)
     free = await sdk.post(CONFIRMATIONS, json=body)
 
-    assert (held.status_code, held.json()["validFor"]) == (200, 0.0)
+    assert (held.status_code, held.json()["validFor"], held.json()["recorded"]) == (200, 0.0, False)
     assert free.json()["validFor"] > 0
+    assert free.json()["recorded"]
 
 
 async def test_a_client_is_answered_by_what_is_served_once_it_is_recorded(

@@ -54,6 +54,8 @@ class ProtocolServer:
     """The next batch is taken and the connection cut."""
     confirms: bool = True
     """Whether confirmations are answered."""
+    records: bool = True
+    """Whether clients that confirm are recorded."""
     streams: bool = False
     """Whether there is a stream of revisions; those that are open end with it."""
     is_silent: bool = False
@@ -147,8 +149,9 @@ class Handler(BaseHTTPRequestHandler):
         if not self.script.confirms:
             self._answer(503, {})
             return
-        knows = {"revision": self.script.revision, "epoch": self.script.epoch, "validFor": self.script.valid_for}
-        self._answer(200, knows)
+        valid_for = self.script.valid_for if self.script.records else 0
+        knows = {"revision": self.script.revision, "epoch": self.script.epoch, "validFor": valid_for}
+        self._answer(200, {**knows, "recorded": self.script.records})
 
     def do_DELETE(self) -> None:
         if not self._is_refused():

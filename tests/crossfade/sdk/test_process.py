@@ -56,6 +56,21 @@ client.close()
 sys.exit(os.waitstatus_to_exitcode(status) if streamed else 1)
 """
 
+VALID_FORKING = """
+import os, sys, time
+from crossfade.sdk import Client
+client = Client(sys.argv[1], "secret", refresh=0.05)
+client.start(timeout=30)
+assert client.is_enabled("live", {})
+print("valid", flush=True)
+sys.stdin.readline()
+child = os.fork()
+if child == 0:
+    os._exit(0 if client.evaluate("live", {}).reason == "STALE" else 1)
+_, status = os.waitpid(child, 0)
+os._exit(os.waitstatus_to_exitcode(status) if client.is_enabled("live", {}) else 2)
+"""
+
 SOON_FORKING = """
 import os, sys, time
 from crossfade.sdk import Client
@@ -115,6 +130,19 @@ def test_a_fork_while_the_client_still_connects_locks_nothing_up(server: Protoco
     server.streams = True
     done = run(SOON_FORKING, server)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not hasattr(sys, "platform") or sys.platform == "win32", reason="there is no fork")
+def test_a_forked_child_has_no_validity_before_it_is_known_itself(server: ProtocolServer) -> None:
+    server.valid_for = 3600
+    server.publish(flag("live", 100, is_live=True))
+    command = [sys.executable, "-W", "ignore", "-c", VALID_FORKING, server.url]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "valid\n"
+        server.confirms = False
+        process.communicate("go on\n", timeout=60)
+        assert process.returncode == 0
 
 
 @pytest.mark.skipif(not hasattr(sys, "platform") or sys.platform == "win32", reason="there is no fork")

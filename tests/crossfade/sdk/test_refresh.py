@@ -120,16 +120,32 @@ def test_a_replica_past_its_lease_renews_nobody(server: ProtocolServer, start: S
     assert (client.is_enabled("live", {}), client.is_enabled("done", {})) == (False, True)
 
 
-def test_nothing_of_a_server_is_served_before_it_knows_of_the_client(server: ProtocolServer, start: Start) -> None:
+@pytest.mark.parametrize("lack", ["confirms", "records"])
+def test_nothing_of_a_server_is_served_before_it_knows_of_the_client(
+    server: ProtocolServer, start: Start, lack: str
+) -> None:
     """A stop waits for the clients that have said that they are there; a complete flag needs no validity."""
-    server.confirms = False
+    setattr(server, lack, False)
     server.publish(LIVE, DONE)
     client = start()
     assert (client.status().source, client.status().age) == ("none", None)
     assert (client.is_enabled("live", {}), client.is_enabled("done", {})) == (False, False)
-    server.confirms = True
+    assert fetches(server) == 0
+    setattr(server, lack, True)
     until(lambda: client.is_enabled("live", {}) and client.is_enabled("done", {}))
     assert server.confirmations[0]["revision"] == 0
+
+
+def test_what_is_fetched_is_served_but_renews_nothing(server: ProtocolServer, start: Start) -> None:
+    server.valid_for = 0.3
+    server.publish(LIVE, DONE)
+    client = start()
+    server.valid_for = 0
+    until(lambda: not client.is_enabled("live", {}))
+    server.publish(LIVE, flag("done", 0))
+    until(lambda: not client.is_enabled("done", {}))
+    server.valid_for = 0.3
+    until(lambda: client.is_enabled("live", {}))
 
 
 def test_a_confirmation_of_another_epoch_renews_nothing(server: ProtocolServer, start: Start) -> None:

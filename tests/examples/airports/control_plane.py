@@ -47,7 +47,7 @@ class ControlPlane:
 
     async def _confirm(self, request: web.Request) -> web.Response:
         self.confirmed = (await request.json())["revision"]
-        return web.json_response({"revision": self.revision, "epoch": 1, "validFor": 5})
+        return web.json_response({"revision": self.revision, "epoch": 1, "validFor": 5, "recorded": True})
 
     async def _take(self, request: web.Request) -> web.Response:
         batch = await request.json()
