@@ -100,6 +100,8 @@ async def keep(connection: AsyncConnection, *, environment: str, at: datetime) -
         )
     )
     complete = {row.name: row.migration_id for row in await connection.execute(query)}
+    if not complete:
+        return
     gone = await retirements.names(connection, environment)
     rows = [
         {
