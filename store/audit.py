@@ -5,7 +5,8 @@ is missed too. Versions count the changes of one aggregate (environment, kind, k
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -16,6 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.control import lock
 from store.documents import Document, canonical
 from store.tables import audit_log, control
+
+SAID = "audit entries said together"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +49,24 @@ class AuditRow(Entry):
     hash: bytes = field(default=b"", repr=False)
 
 
+@asynccontextmanager
+async def together(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Appends at the end of the block, in one go, what is appended within it; for entries of one environment."""
+    said: list[Entry] = []
+    connection.info[SAID] = said
+    try:
+        yield
+    finally:
+        del connection.info[SAID]
+    await append(connection, *said)
+
+
 async def append(connection: AsyncConnection, *entries: Entry) -> None:
     """Appends entries of one environment; takes the control row's lock."""
+    said: list[Entry] | None = connection.info.get(SAID)
+    if said is not None:
+        said.extend(entries)
+        return
     if not entries:
         return
     environment = entries[0].environment

@@ -82,18 +82,19 @@ async def stop(
     stopped = await find_migrations(connection, environment, migration_id)
     epoch = await control.next_epoch(connection, environment)
     order = Order(environment, migration_id, actor, reason, epoch, await control.now(connection))
-    await record(connection, order)
-    parts = [part for each in stopped for part in await components.list(connection, migration_id=each.id)]
-    turned = await turn_runs(connection, order)
-    gone = await retirements.names(connection, environment)
-    names, left = await close_flags(connection, order, parts, gone)
-    begun = await begin_rollbacks(connection, order, turned)
-    await fail(connection, order, stopped, gone)
-    for _, run in turned:
-        if run.migration_id not in {migration.id for migration in stopped}:
-            await components.follow(connection, run, actor=actor, reason=reason)
-    live = [migration for migration in stopped if migration.status.is_live]
-    await queue(connection, order, live)
+    async with audit.together(connection):
+        await record(connection, order)
+        parts = [part for each in stopped for part in await components.list(connection, migration_id=each.id)]
+        turned = await turn_runs(connection, order)
+        gone = await retirements.names(connection, environment)
+        names, left = await close_flags(connection, order, parts, gone)
+        begun = await begin_rollbacks(connection, order, turned)
+        await fail(connection, order, stopped, gone)
+        for _, run in turned:
+            if run.migration_id not in {migration.id for migration in stopped}:
+                await components.follow(connection, run, actor=actor, reason=reason)
+        live = [migration for migration in stopped if migration.status.is_live]
+        await queue(connection, order, live)
     return Stop(
         environment=environment,
         migration_id=migration_id,
