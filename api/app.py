@@ -72,6 +72,9 @@ ROUTERS = tuple(
         health,
     )
 )
+DOCUMENTED = tuple(route for router in ROUTERS for route in router.routes)
+BUSIEST = (ofrep.router, sdk.router, metrics.router)
+"""They come first: the routes are tried one after the other, and there are fifty."""
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyGuard)
     app.add_middleware(OfrepCors)
     errors.register(app)
-    for router in ROUTERS:
+    for router in sorted(ROUTERS, key=lambda each: each not in BUSIEST):
         # Flat, not include_router(): `app.routes` then holds every route, for the 405 answer and the test of access.
         app.router.routes.extend(router.routes)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # the way that FastAPI documents
@@ -100,7 +103,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _openapi(app: FastAPI) -> dict[str, object]:
     if not app.openapi_schema:
-        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=DOCUMENTED)
         parts = document.setdefault("components", {})
         parts.setdefault("schemas", {}).update({**metrics.SCHEMAS, "Problem": SCHEMA})
         parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}

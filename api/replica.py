@@ -83,6 +83,11 @@ class Replica:
             raise Refused(AWAY)
         return self._snapshot
 
+    @property
+    def has_read(self) -> bool:
+        """Whether there are flags to serve."""
+        return self._snapshot is not None
+
     def served(self) -> Served:
         """What is served now; Refused as for `snapshot`."""
         return Served(

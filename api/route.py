@@ -97,7 +97,12 @@ async def admit(request: Request, scope: Scope, token: str) -> None:
 
 
 async def strict(request: Request) -> StrictRequest:
-    """The request, once its body has been read.
+    """The request, once its body has been read; raises as `read` does."""
+    return StrictRequest(request, *await read(request))
+
+
+async def read(request: Request) -> tuple[bytes, object]:
+    """The bytes of the body, and the value that they say; None where there are none.
 
     Raises:
         Refused: 408, 413 or 415.
@@ -105,11 +110,11 @@ async def strict(request: Request) -> StrictRequest:
     """
     raw = await _body(request)
     if not raw:
-        return StrictRequest(request, raw, None)
+        return raw, None
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if not (kind == "application/json" or kind.endswith("+json") or kind == _CURL_DEFAULT):
         raise Refused(_NOT_JSON)
-    return StrictRequest(request, raw, strict_json.parse(raw))
+    return raw, strict_json.parse(raw)
 
 
 async def _body(request: Request) -> bytes:

@@ -42,6 +42,8 @@ class Services:
         Raises:
             Refused: 503, Postgres has not answered since the process started.
         """
+        if self.tokens_ensured.is_set() and self.replica.has_read:
+            return
         try:
             async with asyncio.timeout(READY_SECONDS):
                 await self.tokens_ensured.wait()

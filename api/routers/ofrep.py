@@ -13,7 +13,7 @@ from api import tickets
 from api.auth import Scope, bearer, permit
 from api.etags import tags
 from api.problems import Problem, Refused
-from api.route import Route, admit, needs, strict
+from api.route import Route, admit, needs, read
 from api.routers.sdk_stream import News
 from api.services import caller_of, services_of
 from api.strict_json import InvalidJson
@@ -159,7 +159,7 @@ router.add_api_route(
 
 async def _context(request: Request) -> Context:
     try:
-        document = await (await strict(request)).json()
+        _, document = await read(request)
     except Refused as refused:
         if refused.problem.kind == "not-json":
             raise InvalidJson(refused.problem.detail) from refused
