@@ -77,8 +77,8 @@ def middle(loads: Sequence[Load]) -> Load:
 
 def _read(said: str) -> Load:
     rate = _RATE.search(said)
-    if rate is None:
-        raise RuntimeError(f"{PROGRAM} said {json.dumps(said[-300:])}")
     times = {percent: float(number) * _MILLISECONDS[unit] for percent, number, unit in _PERCENTILE.findall(said)}
+    if rate is None or len(times) < 2:
+        raise RuntimeError(f"{PROGRAM} said {json.dumps(said[-300:])}")
     refused = _REFUSED.search(said)
     return Load(float(rate[1]), times["50"], times["99"], int(refused[1]) if refused else 0)
