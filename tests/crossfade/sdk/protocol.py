@@ -169,6 +169,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(self.script.noise)
         with self.script.changed:
             self.script.streams_opened += 1
+            self.script.changed.notify_all()
         told = (-1, -1)
         while self.script.streams:
             now = (self.script.revision, self.script.epoch)
