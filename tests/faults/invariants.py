@@ -1,13 +1,15 @@
 """All invariants, checked after each scenario. Each checker reads a view and names what it finds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import audit
+from tests.api.conftest import ADMIN, SDK
 from tests.faults import agreement, lives, served
 from tests.faults.agreement import histories, running, unreplayable, workflow_ids
+from tests.faults.processes import Process
 from tests.faults.scene import Scene
 from tests.faults.view import View, view_of
 from tests.store.replay import replayed, stored
@@ -55,6 +57,12 @@ async def audit_violations(connection: AsyncConnection, environment: str) -> lis
     return [*found, *(f"the audit of {kind} {key} is not its state" for kind, key in other)]
 
 
+def told_secrets(processes: Iterable[Process]) -> list[str]:
+    """I20: the processes that have logged a token."""
+    secrets = [token.rsplit("_", 1)[1] for token in (ADMIN, SDK)]
+    return [f"{each.name} has logged a token" for each in processes if any(word in each.said() for word in secrets)]
+
+
 async def assert_invariants(scene: Scene) -> None:
     """Nothing is broken, and the database and Temporal agree as soon as both are at rest."""
 
@@ -73,4 +81,5 @@ async def assert_invariants(scene: Scene) -> None:
     view = replace(view, acknowledged=frozenset(scene.traffic.acknowledged), sent=scene.traffic.counted)
     found += violations(view)
     found += await unreplayable(await histories(scene.client, workflow_ids(view)))
+    found += told_secrets(scene.cluster.processes)
     assert not found, "\n".join(found)

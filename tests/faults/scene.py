@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
@@ -21,7 +22,7 @@ from crossfade.wire import Batch, Summary
 from store.engine import create_engine
 from tests.api.conftest import ADMIN, SDK
 from tests.faults.processes import Api, Cluster, Process
-from tests.workflows.plans import component, steps
+from tests.workflows.plans import MOMENT, component, steps
 from tests.workflows.stage import Company, Stage, Traffic, batch_of
 from workflows.client import connect
 from workflows.messages import monitor_id
@@ -31,10 +32,18 @@ PATIENCE = 120.0
 LOST = (OSError, TimeoutError, DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError)
 """What a database says that is away, going, or coming."""
 
-PHASES = (
-    PhasePlan(name="first", components=(component("search"),)),
-    PhasePlan(name="second", depends_on=("first",), components=(component("errors", ramp=steps(10, 100)),)),
-)
+
+def phases(hold: timedelta = MOMENT) -> tuple[PhasePlan, PhasePlan]:
+    """Two phases of a component each; how long a step holds does not show in their outcome."""
+    first = component("search", ramp=steps(10, 50, 100, hold=hold))
+    second = component("errors", ramp=steps(10, 100, hold=hold))
+    return (
+        PhasePlan(name="first", components=(first,)),
+        PhasePlan(name="second", depends_on=("first",), components=(second,)),
+    )
+
+
+PHASES = phases()
 PUBLICATIONS = 5
 """How many percentages these phases serve."""
 
@@ -100,6 +109,14 @@ class PatientStage(Stage):
         except TimeoutError:
             raise AssertionError(f"never: {what}; last seen: {seen}") from None
         return seen[-1]
+
+    async def until_has_served(self, component: str, percentage: int) -> None:
+        """Wait until a percentage has been served, be it over by now."""
+
+        async def served() -> list[Decimal]:
+            return await self.percentages(component)
+
+        await self.until(f"{component} has been at {percentage} %", served, lambda seen: Decimal(percentage) in seen)
 
     async def until_rolled_back(self, component: str) -> None:
         """Wait until the steps of the component's rollback have ended."""

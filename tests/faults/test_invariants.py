@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -13,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from crossfade.states import ComponentStatus, RollbackState
 from store.audit import AuditRow
 from store.engine import create_engine
+from tests.api.conftest import ADMIN
 from tests.builders import ENVIRONMENT, completed_run, roll_back, served_run, started_migration
 from tests.faults import agreement, lives, served
-from tests.faults.invariants import CHECKERS, Checker, audit_violations, violations
+from tests.faults.invariants import CHECKERS, Checker, audit_violations, told_secrets, violations
+from tests.faults.processes import Process
 from tests.faults.view import Open, Revision, View, view_of
 
 Plant = Callable[[View], View]
@@ -165,6 +168,13 @@ def test_a_lost_batch_and_a_workflow_without_its_row_are_found(view: View) -> No
     orphan = replace(view, running=view.running and view.running | {"rollback/test/search/7"})
     assert [found.split(":")[0] for found in violations(lost)] == ["batches_counted_once"]
     assert [found.split(":")[0] for found in violations(orphan)] == ["temporal_agrees"]
+
+
+def test_a_logged_token_is_found(tmp_path: Path) -> None:
+    silent, loud = (Process(name, (), {}, tmp_path / name) for name in ("silent", "loud"))
+    silent.log.write_text("200 OK\n")
+    loud.log.write_text(f"asked with {ADMIN}\n")
+    assert told_secrets([silent, loud]) == ["loud has logged a token"]
 
 
 async def test_a_state_that_its_audit_does_not_tell_is_found(connection: AsyncConnection) -> None:
