@@ -78,6 +78,8 @@ async def begin(  # noqa: PLR0913 - whom, why, on which evidence, in which epoch
     await control.lock(connection, environment)
     target = await find_target(connection, environment=environment, component=component, run_id=run_id)
     if target.existing is not None:
+        if target.run is None and target.flag.served_percentage:  # raised by hand while it is being rolled back
+            await take_back(connection, target, replace(target.existing, actor=actor, reason=reason))
         return target.existing
     if target.run is not None and epoch not in {None, target.run.epoch}:
         raise Fenced(f"run {target.run.id} is in epoch {target.run.epoch}, not {epoch}")
@@ -136,7 +138,8 @@ async def find_target(connection: AsyncConnection, *, environment: str, componen
     if run is not None and run.state.is_live:
         return Target(run, flag, existing)
     if flag.served_percentage:
-        return Target(None, flag, None)
+        is_running = existing is not None and existing.run_id is None and existing.state is RollbackState.RUNNING
+        return Target(None, flag, existing if is_running else None)
     if existing is None:
         raise NothingToRollBack(component)
     return Target(run, flag, existing)

@@ -101,6 +101,19 @@ async def test_a_completed_run_can_be_rolled_back(connection: AsyncConnection) -
     assert (await runs.get(connection, run.id)).state is RunState.ROLLED_BACK
 
 
+async def test_a_flag_raised_by_hand_while_it_is_rolled_back_goes_to_legacy_again(connection: AsyncConnection) -> None:
+    await put(connection, FORMER)
+    first = await roll_back(connection)
+    await put(connection, Change(percentage=Decimal(40)))
+
+    second = await roll_back(connection)
+
+    flag = await flag_of(connection)
+    assert (second.id, second.created) == (first.id, False)
+    assert (flag.ceiling, flag.served_percentage, flag.epoch) == (ZERO, ZERO, first.epoch)
+    assert (await finish(connection, first)).state is RollbackState.COMPLETED
+
+
 async def test_a_flag_set_by_hand_can_be_rolled_back(connection: AsyncConnection) -> None:
     await put(connection, Change(enabled=True, percentage=Decimal(30)))
     rollback = await roll_back(connection)
