@@ -19,7 +19,7 @@ from crossfade.plan.resolved import PhasePlan, Policy
 from crossfade.states import ComponentStatus, MigrationStatus
 from tests.api.conftest import SDK
 from tests.faults.calling import ordered
-from tests.faults.evaluator import boot_nanoseconds, read
+from tests.faults.evaluator import Trace, boot_nanoseconds, read
 from tests.faults.figures import tell
 from tests.faults.invariants import assert_invariants
 from tests.faults.processes import Cluster, Process
@@ -30,6 +30,7 @@ from tests.workflows.plans import LONG, component, steps
 FLAGS = ("search", "errors")
 LIVE = PhasePlan(name="live", components=tuple(component(name, ramp=steps(50, 100, hold=LONG)) for name in FLAGS))
 DONE = PhasePlan(name="done", components=(component("done", ramp=steps(100)),))
+VALIDITY = 5_000_000_000  # ns from the beginning of a replica's last good read
 WATCHED_SECONDS = 2.0  # how long the clients go on after the answer, and again after everything is well
 
 
@@ -64,20 +65,21 @@ class Stopping:
             "every client is given candidate", given, lambda seen: all(everybody in s for s in seen)
         )
 
-    async def violations(self, answered: int) -> tuple[int, int]:
-        """End the clients: how many evaluations there were, and how many gave candidate that began after the answer."""
+    async def traces(self) -> list[Trace]:
+        """Heal what is broken, go on for a while, end the clients, and read what they have written."""
         for heal in self.undo:
             heal()
         await asyncio.sleep(WATCHED_SECONDS)
-        total = found = 0
         for client in self.clients:
             assert client.stop() == 0, client.said()
-            trace = read(client.log.with_suffix(".trace"))
-            candidates = list(trace.candidates())
-            assert min(candidates) < answered
-            total += len(trace)
-            found += sum(began > answered for began in candidates)
-        return total, found
+        return [read(client.log.with_suffix(".trace")) for client in self.clients]
+
+    async def violations(self, answered: int) -> tuple[int, int]:
+        """How many evaluations there were, and how many of those that began after the answer gave candidate."""
+        traces = await self.traces()
+        given = [began for trace in traces for began in trace.candidates()]
+        assert min(given) < answered
+        return sum(map(len, traces)), sum(began > answered for began in given)
 
 
 async def all_healthy(stopping: Stopping) -> None:
@@ -159,6 +161,24 @@ async def test_no_evaluation_that_begins_after_the_answer_gives_candidate(
             await scene.stage.until_rolled_back(name)
         assert await scene.stage.status(migration) is MigrationStatus.FAILED
         await assert_invariants(scene)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("disturb", [replica_frozen, link_cut])
+async def test_clients_of_a_replica_that_cannot_read_serve_legacy_by_themselves(
+    cluster: Cluster, disturb: Callable[[Stopping], Awaitable[None]]
+) -> None:
+    async with stopping_in(cluster, LIVE) as (stopping, _):
+        await stopping.open(FLAGS)
+        await disturb(stopping)
+        ended = boot_nanoseconds() + VALIDITY
+        await asyncio.sleep(VALIDITY / 1e9 + WATCHED_SECONDS)
+        healed = boot_nanoseconds()
+        first, *others = [[ended < began < healed for began in trace.candidates()] for trace in await stopping.traces()]
+        tell(f"{disturb.__name__}, no stop: {sum(map(sum, others))} violations past the validity")
+
+        assert any(first)
+        assert not any(map(any, others))
 
 
 @pytest.mark.faults
