@@ -159,7 +159,8 @@ def _is_text(value: Rule) -> Rule:
 
 
 def _is_truth(value: Rule) -> Rule:
-    return _all({"!": [_is_text(value)]}, {"in": [{"cat": [value]}, ["true", "false", "True", "False"]]})
+    # Neither is enough alone: to some engines 1 is in [true], and a list is spelled as its only member.
+    return _all({"in": [value, [True, False]]}, {"in": [{"cat": [value]}, ["true", "false", "True", "False"]]})
 
 
 def _is_number(value: Rule) -> Rule:
