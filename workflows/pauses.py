@@ -10,7 +10,7 @@ from dataclasses import replace
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.messages import Control, PauseLevel, PhaseNote, RollBack
+from workflows.messages import ComponentNote, Control, PauseLevel, PhaseNote, RollBack
 
 ORDERS_KEPT = 100
 
@@ -84,9 +84,17 @@ def is_new(order: Control, seen: list[str]) -> bool:
     return True
 
 
-async def signal(receiver: str, name: str, order: Control | RollBack | PhaseNote) -> None:
-    """Tell another workflow; one that has ended needs nothing."""
+async def signal(receiver: str, name: str, order: Control | RollBack | PhaseNote | ComponentNote) -> None:
+    """Tell another workflow; one that has ended needs nothing.
+
+    A cancellation of the sender leaves the signal alone: one that reaches it in the same task as its failure, as when
+    somebody terminates the receiver, makes the SDK fail that task for ever ("Invalid transition in state machine").
+    """
+    await asyncio.shield(_signal(receiver, name, order))
+
+
+async def _signal(receiver: str, name: str, order: Control | RollBack | PhaseNote | ComponentNote) -> None:
     try:
         await workflow.get_external_workflow_handle(receiver).signal(name, order)
-    except ApplicationError:  # not FailureError: a cancellation is one, and must not be lost here
+    except ApplicationError:
         workflow.logger.info("%s has ended already and needs no %s", receiver, name)

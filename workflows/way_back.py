@@ -4,7 +4,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
 from activities.migrations import MigrationActivities, Stop
 from activities.rollbacks import BeginRollback, RollbackActivities
@@ -13,6 +12,7 @@ from crossfade.decisions import Act, Decision
 from crossfade.states import ComponentStatus, RollbackTrigger, RunState
 from workflows.effects import WRITE
 from workflows.messages import ComponentNote, Control, RollBack, RolledBack, RolloutOutcome, RolloutResult
+from workflows.pauses import signal
 from workflows.rollout_orders import RolloutOrders
 from workflows.story import STATUS, describe_rollout, rollout_attributes
 
@@ -103,9 +103,4 @@ class WayBack(RolloutOrders):
         parent = workflow.info().parent
         if parent is None:
             return
-        phase = workflow.get_external_workflow_handle(parent.workflow_id)
-        note = ComponentNote(component=self.plan.name, status=status)
-        try:
-            await phase.signal("note_component", note)
-        except ApplicationError:  # not FailureError: a cancellation is one, and must not be lost here
-            workflow.logger.warning("the phase of %s is gone", self.plan.name)
+        await signal(parent.workflow_id, "note_component", ComponentNote(component=self.plan.name, status=status))
