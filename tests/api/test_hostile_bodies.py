@@ -97,7 +97,7 @@ WRONG = {
 
 
 def routes(app: FastAPI) -> list[tuple[str, str]]:
-    """Those of Crossfade's own API; tests/api/test_ofrep.py sends the same to those of OFREP."""
+    """Those of Crossfade's own API; tests/api/test_ofrep_hostile.py sends the same to those of OFREP."""
     document: dict[str, Any] = app.openapi()
     return [
         (method.upper(), path)
