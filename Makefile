@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 ARGS ?=
+# One more than there are cores, since most tests wait for a server; more than four gain nothing.
+PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
 
 .PHONY: demo up test test-infrastructure test-dashboard test-acceptance test-faults check migrate bench clean
 
@@ -18,7 +20,7 @@ migrate: $(VENV)/.runtime
 
 # Each process has a Postgres and a Temporal of its own; a file's tests stay together.
 test: $(VENV)/.development
-	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(RUN) -m pytest -n $(PROCESSES) --dist loadfile $(ARGS)
 
 # The two suites that the user named: flags, statistics, monitoring, rollback, validation; dashboard and orchestrator.
 test-infrastructure: $(VENV)/.development
