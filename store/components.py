@@ -31,6 +31,9 @@ FOLLOWS = {
 ENDED = frozenset(
     {ComponentStatus.COMPLETED, ComponentStatus.SKIPPED, ComponentStatus.ROLLED_BACK, ComponentStatus.STOPPED}
 )
+OF_A_RUN = frozenset({ComponentStatus.RAMPING, ComponentStatus.HELD, ComponentStatus.PAUSED, ComponentStatus.BAKING})
+"""What a rollout says of itself while it advances, or waits to."""
+TAKEN_BACK = frozenset({ComponentStatus.ROLLING_BACK, ComponentStatus.ROLLED_BACK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +100,11 @@ async def set_status(
     effect: str | None = None,
     waiting_for: str | None = None,
 ) -> Component:
-    """Sets a status, audited where it changes; raises Fenced where migration or component has ended for good."""
+    """Sets a status, audited where it changes.
+
+    Raises Fenced where migration or component has ended for good, and for what a run says of itself once it was taken
+    back.
+    """
     component = await get(connection, migration_id=migration_id, name=name)
     await control.lock(connection, component.environment)
     if await audit.find(connection, environment=component.environment, effect=effect) is not None:
@@ -105,6 +112,8 @@ async def set_status(
     component = await get(connection, migration_id=migration_id, name=name)
     if component.status is not status:
         await refuse_ended(connection, component)
+        if status in OF_A_RUN and component.status in TAKEN_BACK:
+            raise Fenced(f"{component.key} is {component.status}")
     changed = replace(component, status=status, waiting_for=waiting_for)
     return await write(connection, component, changed, actor=actor, reason=reason, effect=effect)
 

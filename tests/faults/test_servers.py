@@ -115,6 +115,8 @@ async def test_an_order_in_whose_transaction_postgres_is_killed_is_carried_out_o
             await scene.open("one")
             migration = await scene.stage.start_one(HOLDING)
             await scene.stage.until_percentage("search", 10)
+            # The percentage is seen before the rollout has told what it is: an order between the two leaves that out.
+            await scene.stage.until_component(migration, "search", ComponentStatus.RAMPING)
             await order(scene, str(uuid4()), is_disturbed)
             await scene.stage.until_component(migration, "search", end)
             await scene.stage.until_rolled_back("search")

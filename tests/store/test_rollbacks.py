@@ -252,6 +252,28 @@ async def test_the_component_follows_its_run(connection: AsyncConnection) -> Non
     assert rolled.run_id == rollback.run_id
 
 
+@pytest.mark.parametrize("status", [ComponentStatus.RAMPING, ComponentStatus.HELD, ComponentStatus.BAKING])
+async def test_what_a_rollout_says_of_itself_comes_too_late_once_it_is_taken_back(
+    connection: AsyncConnection, status: ComponentStatus
+) -> None:
+    migration = await started_migration(connection)
+    await served_run(connection, migration_id=migration.id)
+
+    async def say() -> None:
+        await components.set_status(
+            connection, migration_id=migration.id, name="search", status=status, actor="crossfade"
+        )
+
+    rollback = await roll_back(connection)
+    with pytest.raises(Fenced):
+        await say()
+    await finish(connection, rollback)
+    with pytest.raises(Fenced):
+        await say()
+    component = await components.get(connection, migration_id=migration.id, name="search")
+    assert component.status is ComponentStatus.ROLLED_BACK
+
+
 async def test_a_component_that_is_skipped_while_its_rollback_ends_stays_skipped(connection: AsyncConnection) -> None:
     migration = await started_migration(connection)
     await served_run(connection, migration_id=migration.id)
