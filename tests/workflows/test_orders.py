@@ -3,9 +3,10 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 from crossfade.plan.resolved import OnComponentRollback, Policy
@@ -112,7 +113,7 @@ async def test_a_retired_component_outlives_the_stop_of_its_migration(stage: Sta
     migration = await stage.start_phase(*short, live, policy=ON_ITS_OWN)
     await stage.until_percentage("live", 10)
     order = ComponentControl(component="live", actor="ann", reason="deleted")
-    handle = stage.client.get_workflow_handle_for(Migration.run, stage.migration().id)
+    handle: WorkflowHandle[Any, Any] = stage.client.get_workflow_handle(stage.migration().id)
     for senseless, why in ((order, "NotComplete"), (replace(order, component="gone", reason=""), "ReasonRequired")):
         with pytest.raises(WorkflowUpdateFailedError) as refused:
             await handle.execute_update(Migration.retire, senseless)
