@@ -53,11 +53,12 @@ class AuditRow(Entry):
 async def together(connection: AsyncConnection) -> AsyncIterator[None]:
     """Appends at the end of the block, in one go, what is appended within it; for entries of one environment."""
     said: list[Entry] = []
-    connection.info[SAID] = said
+    info = connection.info  # which cannot be asked for any more once a statement was cancelled
+    info[SAID] = said
     try:
         yield
     finally:
-        del connection.info[SAID]
+        info.pop(SAID, None)
     await append(connection, *said)
 
 

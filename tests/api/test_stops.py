@@ -2,10 +2,13 @@
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from crossfade.states import MigrationStatus
 from store import migrations, outbox, runs, stops
+from tests.api.conftest import ADMIN, calling
 from tests.builders import completed_run, served_run, started_migration
 
 STOP = "/api/migration/emergency-stop"
@@ -75,6 +78,20 @@ async def test_with_nothing_to_stop_the_stop_is_proven_all_the_same(admin: httpx
 
     assert answer.status_code == 200
     assert answer.json()["flags"] == []
+
+
+@pytest.mark.usefixtures("everything")
+async def test_a_stop_that_is_cut_off_in_the_middle_is_a_503_and_is_whole_when_repeated(
+    app: FastAPI, admin: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    async with engine.begin() as connection, calling(app, ADMIN, repeats=0) as once:
+        # A table that the stop reaches after it has begun its entries of the audit.
+        await connection.execute(text("lock table stopped_components in access exclusive mode"))
+        cut_off = await once.post(STOP)
+    assert (cut_off.status_code, cut_off.json()["type"]) == (503, "urn:crossfade:problem:database-unavailable")
+    assert (await served(admin))["search"] == (True, 50)
+    assert (await admin.post(STOP)).status_code == 200
+    assert {flag[0] for flag in (await served(admin)).values()} == {False}
 
 
 async def test_a_stop_of_an_unknown_migration_is_404_and_stops_nothing(admin: httpx.AsyncClient) -> None:
