@@ -20,6 +20,8 @@ from local.home import remove
 from tests.local.folders import short_folder
 
 ROOT = Path(__file__).parents[2]
+LIVE = {"pending", "running"}
+MIGRATION_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,20 @@ class Running:
         """A client with the operator's token."""
         headers = {"Authorization": f"Bearer {self.told['adminToken']}"}
         return httpx.Client(base_url=f"{self.told['api']}/api/migration/", headers=headers, timeout=10, trust_env=False)
+
+    def migrate(self, plan: str, *, meanwhile: Callable[[httpx.Client], None] = lambda _: None) -> Mapping[str, Any]:
+        """Start a plan, and give the migration when it or one of its phases has come to an end or a pause."""
+        with self.api() as api:
+            started = api.post("migrations", json={"plan": plan})
+            assert started.status_code == 202, started.text
+            meanwhile(api)
+            deadline = time.monotonic() + MIGRATION_SECONDS
+            while True:
+                seen: Mapping[str, Any] = api.get(f"migrations/{started.json()['id']}").json()
+                if seen["status"] not in LIVE or any(phase["status"] == "paused" for phase in seen["phases"]):
+                    return seen
+                assert time.monotonic() < deadline, f"after {MIGRATION_SECONDS} s: {seen}"
+                time.sleep(0.2)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What the database answers."""

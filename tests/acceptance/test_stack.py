@@ -11,8 +11,6 @@ import pytest
 from tests.acceptance.running import Running, end, home, stack, start, wait_until
 from tests.local.processes import wait_until_gone
 
-LIVE = {"pending", "running"}
-MAKE = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'local', '--with-parent', 'up'])"
 PLAN = Path(__file__).with_name("two.yaml").read_text()
 
 
@@ -50,14 +48,10 @@ def test_a_second_stack_in_the_same_folder_is_refused_and_harms_nothing(running:
 
 
 def test_a_plan_of_two_components_completes_under_traffic(running: Running) -> None:
+    ended = running.migrate(PLAN)
     with running.api() as api:
-        started = api.post("migrations", json={"plan": PLAN})
-        assert started.status_code == 202, started.text
-        address = f"migrations/{started.json()['id']}"
-        wait_until(lambda: api.get(address).json()["status"] not in LIVE, seconds=120, what="the migration still runs")
-        ended = api.get(address).json()
         flags = {flag["name"]: flag["servedPercentage"] for flag in api.get("feature-flags").json()["flags"]}
-    assert ended["status"] == "completed"
+    assert ended["status"] == "completed", ended
     assert [phase["status"] for phase in ended["phases"]] == ["completed", "completed"]
     assert flags == {"utilities-query-builder": 100, "repository-direct-orm": 100}
 

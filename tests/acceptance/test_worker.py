@@ -4,12 +4,12 @@ from pathlib import Path
 from signal import SIGKILL
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.acceptance.running import Running, home, stack, wait_until
 
 PLAN = Path(__file__).with_name("two.yaml").read_text()
-LIVE = {"pending", "running"}
 HISTORY = """
     select kind, key, action, step, before->>'percentage', after->>'percentage', before->>'status', after->>'status'
     from audit_log where kind in ('migration', 'phase', 'component', 'run', 'flag') order by sequence
@@ -25,12 +25,14 @@ def test_a_migration_whose_worker_is_killed_ends_as_an_undisturbed_one() -> None
 
 def history_of(disturb: Callable[[Running], None]) -> list[tuple[Any, ...]]:
     """The audit of a migration that was disturbed when its first component served 10 %."""
-    with home() as folder, stack(folder) as running, running.api() as api:
-        address = f"migrations/{api.post('migrations', json={'plan': PLAN}).json()['id']}"
-        first = "components/utilities-query-builder"
-        wait_until(lambda: api.get(first).json()["percentage"] == 10, seconds=60, what="10 % is not served")
-        disturb(running)
-        wait_until(lambda: api.get(address).json()["status"] not in LIVE, seconds=180, what="the migration still runs")
+    with home() as folder, stack(folder) as running:
+
+        def meanwhile(api: httpx.Client) -> None:
+            first = "components/utilities-query-builder"
+            wait_until(lambda: api.get(first).json()["percentage"] == 10, seconds=60, what="10 % is not served")
+            disturb(running)
+
+        running.migrate(PLAN, meanwhile=meanwhile)
         return running.rows(HISTORY)
 
 

@@ -64,7 +64,7 @@ async def test_a_monitor_that_ticks_is_healthy_and_one_that_stopped_is_not(
 
 async def test_without_postgres_the_api_starts_says_so_and_refuses_the_rest(settings: Settings) -> None:
     nowhere = replace(settings, database_url="postgresql://app@/app?host=/nonexistent")
-    async with running(nowhere) as app, calling(app, None) as client:
+    async with running(nowhere) as app, calling(app, None, repeats=0) as client:
         health = await client.get(HEALTH)
         flags = await client.get("/api/migration/feature-flags", headers={"Authorization": "Bearer x"})
 
@@ -76,7 +76,7 @@ async def test_without_postgres_the_api_starts_says_so_and_refuses_the_rest(sett
 async def test_with_everything_there_nothing_is_wrong(settings: Settings, database_url: str, temporal: str) -> None:
     # A database of its own: the outbox of the shared one holds what other tests meant for no Temporal.
     alone = replace(settings, database_url=database_url, environ={"TEMPORAL_ADDRESS": temporal})
-    async with running(alone) as app, calling(app, None) as client:
+    async with running(alone) as app, calling(app, None, repeats=0) as client:
         async with asyncio.timeout(20):
             while not (answer := await client.get(HEALTH)).json()["healthy"]:
                 continue

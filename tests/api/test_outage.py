@@ -110,7 +110,7 @@ async def renewed(sdk: httpx.AsyncClient) -> bool:
 async def test_a_killed_postgres_is_503_and_its_return_is_noticed_without_a_restart(server: Server) -> None:
     url = server.start()
     _migrate(url)
-    async with an_api(url) as app, calling(app, ADMIN) as admin:
+    async with an_api(url) as app, calling(app, ADMIN, repeats=0) as admin:
         made = await admin.put(FLAG, json={"enabled": True, "rolloutPercentage": 30})
         server.kill()
         await until(admin, database_is_healthy=False)
@@ -133,7 +133,7 @@ async def test_a_frozen_postgres_ends_in_503_renews_nobody_and_a_stop_says_by_wh
 ) -> None:
     url = server.start()
     _migrate(url)
-    async with an_api(url) as app, calling(app, SDK) as sdk, calling(app, ADMIN) as admin:
+    async with an_api(url) as app, calling(app, SDK, repeats=0) as sdk, calling(app, ADMIN, repeats=0) as admin:
         await app.state.services.replica.reached(0)
         with server.frozen():
             async with asyncio.timeout(PATIENCE):
@@ -160,7 +160,7 @@ async def test_a_dashboard_that_is_looked_at_says_so_and_goes_on_afterwards(serv
     _migrate(url)
     async with (
         an_api(url) as app,
-        calling(app, ADMIN) as admin,
+        calling(app, ADMIN, repeats=0) as admin,
         listening(app) as address,
         viewing(address, ADMIN, interval=1) as stream,
     ):
@@ -187,7 +187,7 @@ async def test_an_api_that_starts_before_postgres_serves_once_it_is_there(server
     url = server.start()
     _migrate(url)
     server.kill()
-    async with an_api(url) as app, calling(app, ADMIN) as admin:
+    async with an_api(url) as app, calling(app, ADMIN, repeats=0) as admin:
         early = await admin.get(FLAG)
         server.start()
         async with asyncio.timeout(PATIENCE):

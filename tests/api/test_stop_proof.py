@@ -216,7 +216,10 @@ async def test_the_stop_of_a_migration_is_proven_for_its_own_flags(
 async def test_postgres_that_goes_away_before_the_proof_is_503_and_a_repeat_proves_it(
     settings: Settings, proxy: Proxy, engine: AsyncEngine, environment: str
 ) -> None:
-    async with running(replace(settings, database_url=proxy.database_url)) as app, calling(app, ADMIN) as admin:
+    async with (
+        running(replace(settings, database_url=proxy.database_url)) as app,
+        calling(app, ADMIN, repeats=0) as admin,
+    ):
         await admin.get("/api/migration/feature-flags")
         await silent_client(engine, environment, seconds=1)
         stopping = asyncio.create_task(admin.post(STOP, headers=KEY))
@@ -271,7 +274,7 @@ async def test_under_one_name_a_second_process_serves_nothing_until_the_first_ha
     async with running(named) as first:
         async with asyncio.timeout(PATIENCE):
             await replica_of(first).reached(0)
-        async with running(named) as second, calling(second, ADMIN) as admin:
+        async with running(named) as second, calling(second, ADMIN, repeats=0) as admin:
             refused = await admin.get("/api/migration/sdk/flags")
             serves = replica_of(first).served().valid_for > 0
     async with running(named) as third:
