@@ -12,8 +12,9 @@ from examples.airports.traffic.target import GONE, Target
 
 log = logging.getLogger(__name__)
 
-MOST_OPEN = 200
+MOST_OPEN = 50  # people wait for an answer before they ask again; a busy machine is asked less, not later
 _AIM_SECONDS = 1.0
+_BEHIND_SECONDS = 0.05
 _RETRY_SECONDS = 0.25
 
 
@@ -62,9 +63,9 @@ class Generator:
         due = clock()
         while True:
             await self._target.there()
-            # After a stall the traffic goes on at its rate; it does not catch up in a burst.
+            # After a stall the traffic goes on at its rate; a burst would be measured as latency of the sides.
             asked = self._rate * sum(self._shares[name] for name in PATHS)
-            due = max(due + 1 / asked, clock() - 1.0)
+            due = max(due + 1 / asked, clock() - _BEHIND_SECONDS)
             await asyncio.sleep(max(0.0, due - clock()))
             if len(self._open) < MOST_OPEN:
                 self._ask_one()
