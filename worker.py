@@ -31,6 +31,7 @@ from activities.rollbacks import RollbackActivities
 from activities.rollouts import RolloutActivities
 from activities.upkeep import upkeep
 from activities.validations import ValidationActivities
+from crossfade.settings import InvalidSettings, environment_of
 from store.engine import AsyncEngine
 from workflows.client import connect
 from workflows.executions import Unreachable
@@ -112,9 +113,10 @@ async def serve(environ: Mapping[str, str]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _end, stop)
+    environment, targets = environment_of(environ), targets_of(environ)
+    if not environ.get("DATABASE_URL"):
+        raise InvalidSettings("DATABASE_URL is not set.")
     engine = store.engine.create_engine(store.engine.database_url(environ))
-    environment = environ.get("CROSSFADE_ENVIRONMENT", "production")
-    targets = json.loads(environ.get("CROSSFADE_TARGETS", "{}"))
     client = await reach(environ, stop)
     if client is None:
         return
@@ -134,6 +136,17 @@ async def serve(environ: Mapping[str, str]) -> None:
         for task in late:
             task.cancel()
     await engine.dispose()
+
+
+def targets_of(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give the addresses behind the names that plans use: CROSSFADE_TARGETS, a JSON object; none without it."""
+    try:
+        targets = json.loads(environ.get("CROSSFADE_TARGETS") or "{}")
+    except ValueError:
+        targets = None
+    if not isinstance(targets, dict) or not all(isinstance(address, str) for address in targets.values()):
+        raise InvalidSettings("CROSSFADE_TARGETS is not a JSON object of names and addresses.")
+    return targets
 
 
 def _end(stop: asyncio.Event) -> None:
@@ -183,7 +196,7 @@ def main() -> None:
     code = 0
     try:
         asyncio.run(serve(os.environ))
-    except FailpointsRefused as refused:
+    except (FailpointsRefused, InvalidSettings) as refused:
         log.error("%s", refused)  # noqa: TRY400 - a sentence, not a trace
         code = 2
     except Exception:  # the process edge: log, flush and give a code

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from crossfade.settings import InvalidSettings, checked_environment, environment_of
+
+__all__ = ["InvalidSettings", "Settings"]
+
 _TOKEN = re.compile(r"cf_[a-z]+_[A-Za-z0-9]{1,64}_[A-Za-z0-9_-]{32,128}")
-_ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _REPLICA = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}(/[A-Za-z0-9._~/-]*)?")
-
-
-class InvalidSettings(ValueError):
-    """The process cannot start with this configuration; the argument names the variable, never its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,7 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.database_url:
             raise InvalidSettings("DATABASE_URL is not set.")
-        if not _ENVIRONMENT.fullmatch(self.environment):
-            raise InvalidSettings("CROSSFADE_ENVIRONMENT is not a name of lower-case letters, digits, '.', '_', '-'.")
+        checked_environment(self.environment)
         if self.replica is not None and not _REPLICA.fullmatch(self.replica):
             raise InvalidSettings("CROSSFADE_REPLICA is not a name of letters, digits, '.', '_', '-'.")
         if self.public_url is not None and not _URL.fullmatch(self.public_url):
@@ -59,7 +57,7 @@ class Settings:
         """The settings that environment variables give."""
         return cls(
             database_url=environ.get("DATABASE_URL", ""),
-            environment=environ.get("CROSSFADE_ENVIRONMENT") or "production",
+            environment=environment_of(environ),
             admin_token=environ.get("CROSSFADE_ADMIN_TOKEN") or None,
             sdk_token=environ.get("CROSSFADE_SDK_TOKEN") or None,
             plans=Path(environ.get("CROSSFADE_PLANS") or "plans"),

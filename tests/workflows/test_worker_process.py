@@ -103,6 +103,34 @@ async def test_another_worker_goes_on_where_one_was_killed_and_ends_in_good_orde
     assert "Traceback" not in second.said()
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DATABASE_URL", ""),
+        ("CROSSFADE_ENVIRONMENT", "Two words"),
+        ("CROSSFADE_TARGETS", "{"),
+        ("CROSSFADE_TARGETS", "[]"),
+        ("CROSSFADE_TARGETS", '{"self-check": 1}'),
+    ],
+)
+async def test_a_worker_names_the_variable_that_is_not_right_and_does_not_start(
+    database_url: str, tmp_path: Path, variable: str, value: str
+) -> None:
+    with worker(tmp_path, **{"DATABASE_URL": database_url, variable: value}) as process:
+        assert await asyncio.to_thread(process.child.wait, PATIENCE) == 2
+        assert f"{variable} is not" in process.said()
+        assert "Traceback" not in process.said()
+
+
+async def test_a_worker_with_empty_variables_looks_after_production(
+    database_url: str, temporal: str, tmp_path: Path
+) -> None:
+    empty = {"CROSSFADE_ENVIRONMENT": "", "CROSSFADE_TARGETS": ""}
+    with worker(tmp_path, DATABASE_URL=database_url, TEMPORAL_ADDRESS=temporal, **empty) as process:
+        await process.until_it_says("looks after production")
+        assert await process.end() == 0
+
+
 async def test_a_worker_shows_its_metrics_where_it_is_told_to(database_url: str, temporal: str, tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     variables = {
