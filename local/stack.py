@@ -62,11 +62,12 @@ class Stack:
         lines = {
             "API": f"{addresses.api}/api/migration/health",
             "documentation": addresses.documentation,
-            "Temporal": addresses.temporal_page or addresses.temporal,
+            "Temporal": addresses.temporal,
+            "its web page": addresses.temporal_page,
             "application": addresses.app,
             "admin token": addresses.admin_token,
         }
-        return "\n".join(f"{name:>14}  {value}" for name, value in lines.items())
+        return "\n".join(f"{name:>14}  {value}" for name, value in lines.items() if value)
 
     def check(self) -> None:
         """See to the processes."""

@@ -43,7 +43,7 @@ def violations(view: View) -> list[str]:
 
 
 async def audit_violations(connection: AsyncConnection, environment: str) -> list[str]:
-    """I5, I13: the audit replays to the state, each row beginning where the one before it ended, and its chain holds."""
+    """I5, I13: the audit replays to the state, each row begins where the one before it ended, and its chain holds."""
     found = []
     broken = await audit.first_broken(connection, environment)
     if broken is not None:

@@ -8,12 +8,13 @@ EPILOG = """\b
 Exit codes:
   0    done
   1    refused; what to do is printed
-  2    the command line is not right
-  3    not healthy, or the migration has ended without completing
+  2    the command line, the address or a file is not right
+  3    not healthy, the migration has ended without completing, or a stop is recorded but not proven
   4    the server, or Postgres or Temporal behind it, does not answer
-  130  interrupted
+  130  interrupted; 141 when the reader of the pipe has gone
 
-The server is named by --url, CROSSFADE_URL, or .crossfade/stack.json of a local stack (CROSSFADE_HOME)."""
+The server is named by --url and --token, by CROSSFADE_URL and CROSSFADE_TOKEN, or by .crossfade/stack.json of a local
+stack (CROSSFADE_HOME)."""
 
 
 @click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
