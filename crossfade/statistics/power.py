@@ -216,9 +216,10 @@ def _power(effect: Floats, n: Floats, ratio: Floats, alpha: Floats) -> Floats:
     critical = -special.stdtrit(degrees, alpha / 2)
     # Beyond 37 standard errors from the critical value the noncentral t has no tail left, and scipy no answer.
     safe = np.minimum(shift, critical + 37)
-    tails = special.nctdtr(degrees, safe, -critical) + 1 - special.nctdtr(degrees, safe, critical)
-    found = np.asarray(tails, dtype=np.float64)
-    return np.clip(np.where(np.isnan(found), special.ndtr(shift - critical), found), 0.0, 1.0)
+    # In the far tail, where scipy has no answer either, the probability is below 1e-300.
+    lower = np.nan_to_num(np.asarray(special.nctdtr(degrees, safe, -critical), dtype=np.float64), nan=0.0)
+    upper = np.asarray(1 - special.nctdtr(degrees, safe, critical), dtype=np.float64)
+    return np.clip(lower + np.where(np.isnan(upper), special.ndtr(shift - critical), upper), 0.0, 1.0)
 
 
 def _first_day(lacks: Callable[[Floats], Floats], now: Floats) -> Floats:

@@ -20,6 +20,17 @@ def test_a_sample_of_the_planned_size_has_the_planned_power() -> None:
     assert power_means(effects, sizes, ratio=ratios) == pytest.approx([0.9] * 4)
 
 
+def test_the_power_is_right_where_scipy_has_no_lower_tail() -> None:
+    """References: the density of the chi distribution integrated with mpmath and scipy's quad."""
+    found = [
+        power_means(9.7223684, 2.5664486, ratio=0.38417, alpha=0.01145)[0],
+        power_means(5.7575, 5, ratio=0.5, alpha=0.001)[0],
+        power_means(16.4902, 5, ratio=0.1, alpha=1e-4)[0],
+    ]
+    assert found == pytest.approx([0.3141564054795, 0.7460847145966, 0.1563411295927], rel=1e-10)
+    assert sample_size_means(1.0, alpha=1e-4, power=0.95)[0] == pytest.approx(65.087415457, rel=1e-9)
+
+
 def test_without_an_effect_the_power_is_alpha() -> None:
     assert power_means(0.0, 1000, alpha=0.03)[0] == pytest.approx(0.03)
 
