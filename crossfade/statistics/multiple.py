@@ -17,13 +17,15 @@ def holm(p: ArrayLike | None = None, *, log_p: ArrayLike | None = None) -> Float
     Raises:
         InvalidArgument: A p-value is not between 0 and 1, or not one of the two is given.
     """
-    logs = _log_family(p, log_p)
-    order, sizes = _order(logs)
-    ranked = np.take_along_axis(logs, order, axis=-1)
-    left = np.maximum(sizes - np.arange(logs.shape[-1]), 1)
-    adjusted = np.minimum(np.maximum.accumulate(ranked + np.log(left), axis=-1), 0.0)
-    result = _unsorted(adjusted, order)
-    return result if p is None else np.exp(result)
+    if (p is None) == (log_p is None):
+        raise InvalidArgument("p", "or log_p must be given, and not both")
+    family = _family(p) if log_p is None else _log_family(log_p)
+    order, sizes = _order(family)
+    ranked = np.take_along_axis(family, order, axis=-1)
+    left = np.maximum(sizes - np.arange(family.shape[-1]), 1)
+    # A product where p is given: through logarithms a p-value at its limit would come out above it.
+    scaled, largest = (ranked * left, 1.0) if log_p is None else (ranked + np.log(left), 0.0)
+    return _unsorted(np.minimum(np.maximum.accumulate(scaled, axis=-1), largest), order)
 
 
 def benjamini_hochberg(p: ArrayLike) -> Floats:
@@ -72,27 +74,26 @@ def split_alpha(alpha: float, steps: int, *, weights: ArrayLike | None = None) -
     return rounded
 
 
-def _family(p: ArrayLike) -> Floats:
-    try:
-        given = np.atleast_1d(np.asarray(p, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise InvalidArgument("p", "must be numbers from 0 to 1") from None
+def _family(p: ArrayLike | None) -> Floats:
+    given = _decimals(p, "p", "must be numbers from 0 to 1")
     if not bool(np.all(np.isnan(given) | ((given >= 0) & (given <= 1)))):
         raise InvalidArgument("p", "must be numbers from 0 to 1")
     return given
 
 
-def _log_family(p: ArrayLike | None, log_p: ArrayLike | None) -> Floats:
-    if (p is None) == (log_p is None):
-        raise InvalidArgument("p", "or log_p must be given, and not both")
-    if log_p is None:
-        assert p is not None
-        given = _family(p)
-        return np.log(given, where=given > 0, out=np.where(np.isnan(given), np.nan, -np.inf))
-    logs = np.atleast_1d(np.asarray(log_p, dtype=np.float64))
-    if not bool(np.all(np.isnan(logs) | (logs <= 0))):
+def _log_family(log_p: ArrayLike) -> Floats:
+    given = _decimals(log_p, "log_p", "must be numbers of at most 0")
+    if not bool(np.all(np.isnan(given) | (given <= 0))):
         raise InvalidArgument("log_p", "must be numbers of at most 0")
-    return logs
+    return given
+
+
+def _decimals(value: ArrayLike | None, argument: str, reason: str) -> Floats:
+    """Numbers and NaN; None is NaN, as JSON tells it."""
+    try:
+        return np.atleast_1d(np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise InvalidArgument(argument, reason) from None
 
 
 def _order(family: Floats) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.intp]], Floats]:

@@ -36,6 +36,13 @@ def test_metrics_without_data_are_left_out_of_the_family(family: list[float]) ->
         assert adjusted[1::2] == pytest.approx(adjust(family))
 
 
+def test_a_p_value_at_its_limit_is_rejected() -> None:
+    for adjust in (holm, benjamini_hochberg, bonferroni):
+        for size in range(1, 60):
+            assert adjust([0.05 / size, *[1.0] * (size - 1)])[0] == min(0.05 / size * size, 1)
+    assert holm([0.025, 0.5])[0] == 0.05
+
+
 def test_a_family_without_data_stays_without_decision() -> None:
     assert np.isnan(holm([math.nan, math.nan])).all()
     assert np.isnan(benjamini_hochberg([None, None])).all()  # type: ignore[arg-type]  # numpy reads None as NaN
