@@ -127,7 +127,7 @@ class Refresher:
         for _ in range(MOST_FETCHES):
             if self._ending.is_set():  # a client that is leaving must not be seen again after its goodbye
                 return True
-            known = self._serving.known
+            known = self._serving.table  # what answers is what is confirmed
             asked_at = boottime()
             answer = self._server.confirm(self._client_id, known.revision, known.epoch)
             if (answer.revision, answer.epoch) == (known.revision, known.epoch):

@@ -27,13 +27,15 @@ class Serving:
 
     `known` is what was last learned; `table` is what answers: the same, or the same flags
     forced to legacy by `CROSSFADE_FORCE_LEGACY` (1, or the path of a file that exists) or by
-    the client's end.
+    the client's end. A file that cannot be looked at says what it last said, and forces
+    legacy until it has said something.
     """
 
-    __slots__ = ("_lock", "closed", "known", "table", "tell", "validity")
+    __slots__ = ("_lock", "_was_forced", "closed", "known", "table", "tell", "validity")
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._was_forced: bool | None = None
         self.validity = Validity()
         self.closed = False
         self.tell: Callable[[tuple[str, ...]], None] | None = None
@@ -47,10 +49,9 @@ class Serving:
         with self._lock:
             if not self._is_newer(snapshot, source):
                 return False
-            before = self.known.entries
-            self.known = build(snapshot, source=source, validity=self.validity, previous=self.known)
-            self._show()
-            changed = _changed(before, self.known.entries)
+            known = build(snapshot, source=source, validity=self.validity, previous=self.known)
+            changed = _changed(self.known.entries, known.entries)
+            self.known, self.table = known, self._shown(known)
         if changed and self.tell is not None:
             self._tell_guarded(changed)
         return True
@@ -58,15 +59,15 @@ class Serving:
     def apply_force(self) -> None:
         """Look again whether somebody on this machine forces legacy."""
         with self._lock:
-            if (self.table.source == FORCED) is not is_forced():
-                self._show()
+            if self._is_forced() is not (self.table.source == FORCED):
+                self.table = self._shown(self.known)
 
     def close(self) -> None:
         """Serve legacy from here on: a client that has left is asked by nobody whether it obeys a stop."""
         with self._lock:
             self.closed = True
             self.validity.end()
-            self._show()
+            self.table = self._shown(self.known)
 
     def after_fork(self) -> None:
         """Replace the lock, which another thread may have held, and the validity: it was granted to the parent."""
@@ -89,13 +90,19 @@ class Serving:
             return False
         return True
 
-    def _show(self) -> None:
+    def _shown(self, known: Table) -> Table:
         if self.closed:
-            self.table = forced(self.known, source=CLOSED, reason=Reason.STALE)
-        elif is_forced():
-            self.table = forced(self.known, source=FORCED, reason=Reason.DISABLED)
-        else:
-            self.table = self.known
+            return forced(known, source=CLOSED, reason=Reason.STALE)
+        return forced(known, source=FORCED, reason=Reason.DISABLED) if self._is_forced() else known
+
+    def _is_forced(self) -> bool:
+        try:
+            self._was_forced = is_forced()
+        except OSError as error:
+            if self._was_forced is None:
+                log.warning("legacy is forced until it can be seen whether it is to be: %s", error)
+                self._was_forced = True
+        return self._was_forced
 
 
 def _changed(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> tuple[str, ...]:
@@ -104,8 +111,16 @@ def _changed(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> tuple[s
 
 
 def is_forced() -> bool:
-    """Whether the environment, or the file that it names, forces legacy."""
+    """Whether the environment, or the file that it names, forces legacy.
+
+    Raises:
+        OSError: It cannot be seen whether the file exists.
+    """
     wish = os.environ.get(FORCE_LEGACY, "").strip()
-    if os.sep in wish:
-        return Path(wish).exists()
-    return wish.lower() not in _NO
+    if os.sep not in wish:
+        return wish.lower() not in _NO
+    try:
+        Path(wish).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True

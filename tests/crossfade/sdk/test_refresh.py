@@ -1,6 +1,7 @@
 """How a client follows the server, and when it stops believing what it knows."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,9 @@ import pytest
 
 from crossfade.flags import Reason, to_definition
 from crossfade.sdk import Client, Variant
+from crossfade.sdk import serving as serving_module
+from crossfade.sdk.serving import Serving
+from crossfade.sdk.snapshot import Snapshot
 from crossfade.sdk.validity import Validity
 from tests.crossfade.sdk.protocol import ProtocolServer, flag
 from tests.crossfade.sdk.waiting import until
@@ -15,6 +19,7 @@ from tests.crossfade.sdk.waiting import until
 Start = Callable[..., Client]
 LIVE = flag("live", 100, is_live=True)
 DONE = flag("done", 100)
+UNREADABLE = "/" + "x" * 300  # too long a name; stands for what may not be seen, also when the tests run as root
 
 
 def fetches(server: ProtocolServer) -> int:
@@ -207,6 +212,49 @@ def test_a_file_forces_legacy_while_it_exists(
     until(lambda: not client.is_enabled("done", {}))
     (tmp_path / "legacy").unlink()
     until(lambda: client.is_enabled("done", {}))
+
+
+def test_a_force_file_that_cannot_be_looked_at_forces_legacy_at_first(
+    server: ProtocolServer, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CROSSFADE_FORCE_LEGACY", UNREADABLE)
+    server.publish(DONE)
+    client = start()
+    assert (client.status().source, client.status().connected) == ("forced", True)
+    assert not client.is_enabled("done", {}, default=True)
+    monkeypatch.setenv("CROSSFADE_FORCE_LEGACY", "")
+    until(lambda: client.is_enabled("done", {}))
+
+
+def test_a_force_file_that_cannot_be_looked_at_any_more_holds_up_no_stop(
+    server: ProtocolServer, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.publish(DONE)
+    client = start()
+    monkeypatch.setenv("CROSSFADE_FORCE_LEGACY", UNREADABLE)
+    seen = len(server.confirmations)
+    until(lambda: len(server.confirmations) > seen + 2)
+    assert client.is_enabled("done", {})
+    server.publish(flag("done", ceiling=Decimal(0)), revision=3, epoch=2)
+    until(lambda: server.confirmations[-1]["revision"] == 3)
+    assert not client.is_enabled("done", {})
+
+
+def test_what_could_not_be_shown_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a stop would be confirmed by a client that does not obey it."""
+    serving = Serving()
+    snapshot = Snapshot("test", revision=2, epoch=1, valid_for=5.0, flags=(to_definition(DONE),), body=b"")
+
+    def fail() -> bool:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(serving_module, "is_forced", fail)
+        with pytest.raises(MemoryError):
+            serving.install(snapshot, source="network")
+    assert (serving.known.revision, serving.table.revision) == (0, 0)
+    assert serving.install(snapshot, source="network")
+    assert serving.table.revision == 2
 
 
 def test_a_senseless_context_gets_legacy_and_is_counted(server: ProtocolServer, start: Start) -> None:
