@@ -15,7 +15,8 @@ import httpx
 from crossfade.errors import CrossfadeError, InvalidFlag
 from crossfade.members import array, mapping, member
 from crossfade.sdk.clocks import boottime
-from crossfade.sdk.snapshot import Snapshot, read_snapshot, seconds
+from crossfade.sdk.snapshot import Snapshot, read_snapshot
+from crossfade.sdk.validity import LONGEST_SECONDS
 
 log = logging.getLogger("crossfade.sdk")
 
@@ -97,7 +98,7 @@ class Server:
             return Confirmation(
                 revision=member(answer, "revision", int),
                 epoch=member(answer, "epoch", int),
-                valid_for=seconds(answer.get("validFor")),
+                valid_for=_seconds(answer.get("validFor")),
                 is_recorded=member(answer, "recorded", bool),
             )
         except (ValueError, RecursionError, InvalidFlag) as error:
@@ -177,6 +178,13 @@ class Server:
         # A closed client raises RuntimeError: the process is on its way out.
         except (httpx.HTTPError, httpx.InvalidURL, RuntimeError) as error:
             raise Unreachable(type(error).__name__) from error
+
+
+def _seconds(validity: object) -> float:
+    """What is granted: nothing by what is no number above 0, and never more than any server may grant."""
+    if isinstance(validity, int | float) and not isinstance(validity, bool) and validity > 0:
+        return float(min(validity, LONGEST_SECONDS))
+    return 0.0
 
 
 def _tell_dropped(answer: bytes) -> None:

@@ -15,7 +15,6 @@ class Snapshot:
     environment: str
     revision: int
     epoch: int
-    valid_for: float
     flags: tuple[object, ...]
     body: bytes
 
@@ -28,23 +27,15 @@ def read_snapshot(body: bytes) -> Snapshot:
     """
     try:
         members = mapping(json.loads(body, parse_float=Decimal, parse_constant=_refuse), "the snapshot")
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):  # Decimal says of an exponent without end that it is no value
         raise InvalidFlag("the snapshot is not JSON") from None
     return Snapshot(
         environment=member(members, "environment", str),
         revision=member(members, "revision", int),
         epoch=member(members, "epoch", int),
-        valid_for=seconds(members.get("validFor", 0)),
         flags=tuple(array(members.get("flags"), "flags")),
         body=body,
     )
-
-
-def seconds(value: object) -> float:
-    """A duration in a JSON text; what is not a number above 0 grants nothing."""
-    if isinstance(value, Decimal | int | float) and not isinstance(value, bool) and value > 0:
-        return float(value)
-    return 0.0
 
 
 def _refuse(constant: str) -> None:

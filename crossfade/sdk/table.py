@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from crossfade.errors import InvalidFlag
 from crossfade.evaluation import Enabled, Evaluate, compile_enabled, compile_flag
 from crossfade.flags import Context, Evaluation, Flag, Reason, from_definition
 from crossfade.sdk.clocks import boottime
@@ -65,14 +64,14 @@ def _entries(snapshot: Snapshot, validity: Validity, previous: Mapping[str, Entr
     for definition in snapshot.flags:
         name = definition.get("name") if isinstance(definition, Mapping) else None
         before = previous.get(name) if isinstance(name, str) else None
+        entry = before
         try:
             flag = from_definition(definition)
-        except InvalidFlag as error:
+            entry = before if before is not None and before.flag == flag else _entry(flag, validity)
+        except Exception as error:  # noqa: BLE001 - the others are taken whatever is wrong with one: a stop may be among them
             log.warning("flag %r keeps its previous definition: %s", name, error)
-            if before is not None:
-                yield before.flag.name, before
-            continue
-        yield flag.name, before if before is not None and before.flag == flag else _entry(flag, validity)
+        if entry is not None:
+            yield entry.flag.name, entry
 
 
 def _entry(flag: Flag, validity: Validity) -> Entry:

@@ -1,5 +1,8 @@
 """Until when a client may believe what it knows about flags with a live run."""
 
+LONGEST_SECONDS = 5.0
+"""A stop waits for this long for a client that says nothing, and then takes it to be on legacy."""
+
 
 class Validity:
     """The instant, on the boot-time clock, up to which flags with a live run are served as known.

@@ -10,6 +10,7 @@ import pytest
 from crossfade.flags import Reason, to_definition
 from crossfade.sdk import Client, Variant
 from crossfade.sdk import serving as serving_module
+from crossfade.sdk.server import Server
 from crossfade.sdk.serving import Serving
 from crossfade.sdk.snapshot import Snapshot
 from crossfade.sdk.validity import Validity
@@ -79,6 +80,18 @@ def test_a_bad_flag_keeps_its_previous_definition_and_spoils_no_other(server: Pr
     assert client.evaluate("new", {}).reason is Reason.FLAG_NOT_FOUND
 
 
+def test_a_number_beyond_every_float_in_one_flag_holds_up_no_stop(server: ProtocolServer, start: Start) -> None:
+    server.publish(DONE)
+    client = start()
+    beyond = {"op": "gt", "values": [10**400]}
+    definition = {**to_definition(flag("odd", 100)), "conditions": {"attributes": {"age": beyond}}}
+    with server.changed:
+        server.definitions = [to_definition(flag("done", ceiling=Decimal(0), revision=2)), definition]
+        server.revision += 1
+    until(lambda: not client.is_enabled("done", {}))
+    assert client.evaluate("odd", {"age": 3}).reason is Reason.TYPE_MISMATCH
+
+
 def test_a_flag_that_is_gone_is_unknown(server: ProtocolServer, start: Start) -> None:
     server.publish(DONE)
     client = start()
@@ -115,6 +128,14 @@ def test_validity_counts_from_the_question_and_not_from_the_answer() -> None:
     validity.renew(asked_at=100.0, valid_for=5.0)
     validity.renew(asked_at=90.0, valid_for=5.0)
     assert validity.until == 105.0
+
+
+@pytest.mark.parametrize("granted", [float("inf"), 10**400, 86_400])
+def test_no_answer_grants_more_than_a_stop_waits_for(server: ProtocolServer, granted: float) -> None:
+    server.valid_for = granted
+    asked = Server(server.url, "secret")
+    assert asked.confirm("app", 1, 1).valid_for == 5.0
+    asked.close()
 
 
 def test_a_replica_past_its_lease_renews_nobody(server: ProtocolServer, start: Start) -> None:
@@ -243,7 +264,7 @@ def test_a_force_file_that_cannot_be_looked_at_any_more_holds_up_no_stop(
 def test_what_could_not_be_shown_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or a stop would be confirmed by a client that does not obey it."""
     serving = Serving()
-    snapshot = Snapshot("test", revision=2, epoch=1, valid_for=5.0, flags=(to_definition(DONE),), body=b"")
+    snapshot = Snapshot("test", revision=2, epoch=1, flags=(to_definition(DONE),), body=b"")
 
     def fail() -> bool:
         raise MemoryError

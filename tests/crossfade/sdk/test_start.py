@@ -66,6 +66,16 @@ def test_damaged_flags_are_left_aside(server: ProtocolServer, start: Start, tmp_
     assert client.is_enabled("done", {})
 
 
+@pytest.mark.parametrize("number", ["9" * 5000, "1e9999999999999999999", "NaN"])
+def test_a_file_with_a_number_that_cannot_be_read_is_left_aside(
+    server: ProtocolServer, start: Start, tmp_path: Path, number: str
+) -> None:
+    path = bootstrap(tmp_path)
+    path.write_text(path.read_text().replace('"validFor": 5', f'"validFor": {number}'))
+    server.is_down = True
+    assert start(bootstrap=path).status().source == "none"
+
+
 def test_one_flipped_byte_is_damage(server: ProtocolServer, start: Start, tmp_path: Path) -> None:
     cache = tmp_path / "flags.json"
     remembered(server, start, cache)
