@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from crossfade.errors import InvalidArgument
 from crossfade.statistics.arguments import Floats, aligned, counts, floats, not_negatives, numbers
+from crossfade.statistics.exact import cross_difference, two_sum
 
 # A sum of squares that is known only up to rounding may come out this much below zero, relative to its size.
 _ROUNDING = 1e-9
@@ -56,7 +57,7 @@ class Moments:
             return cls.from_variance(n, np.zeros(n.shape), np.zeros(n.shape))
         mean = given.mean(axis=-1)
         # The second pass of the corrected two-pass algorithm: what the rounded mean leaves over is put back.
-        mean, rest = _split(mean, (given - mean[..., None]).mean(axis=-1))
+        mean, rest = two_sum(mean, (given - mean[..., None]).mean(axis=-1))
         return cls(n, mean, ((given - mean[..., None]) ** 2).sum(axis=-1), rest)
 
     @classmethod
@@ -95,7 +96,7 @@ class Moments:
         n = self.n + other.n
         share = other.n / np.maximum(n, 1)
         delta = mean_difference(self, other)
-        mean, rest = _split(self.mean, self.rest + delta * share)
+        mean, rest = two_sum(self.mean, self.rest + delta * share)
         return type(self)(n, mean, self.m2 + other.m2 + delta**2 * self.n * share, rest)
 
 
@@ -144,6 +145,13 @@ class Counts:
     def __add__(self, other: Self) -> Self:
         """The counts of both."""
         return type(self)(self.n + other.n, self.successes + other.successes)
+
+
+def rate_difference(control: Counts, treatment: Counts) -> Floats:
+    """Treatment's rate minus control's, to the last digit; NaN where an arm has no trials."""
+    n_c, n_t = np.maximum(control.n, 1), np.maximum(treatment.n, 1)
+    apart = cross_difference(treatment.successes, n_c, control.successes, n_t) / n_c / n_t
+    return np.where((control.n > 0) & (treatment.n > 0), apart, np.nan)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,10 +210,3 @@ class RatioMoments:
             self.denominator + other.denominator,
             self.comoment + other.comoment + apart * share,
         )
-
-
-def _split(mean: Floats, correction: Floats) -> tuple[Floats, Floats]:
-    """The sum, as the nearest float and what that leaves over (two-sum, Knuth 1969)."""
-    nearest = mean + correction
-    back = nearest - mean
-    return nearest, (mean - (nearest - back)) + (correction - back)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from crossfade.errors import InvalidArgument
-from crossfade.statistics.accumulators import Counts, Moments, mean_difference
+from crossfade.statistics.accumulators import Counts, Moments, mean_difference, rate_difference
 from crossfade.statistics.arguments import Bools, Floats, Texts, aligned, direction, not_negatives, probabilities
 from crossfade.statistics.evidence import Status, log_p_value, rejects
 from crossfade.statistics.means import in_errors, standard_error
@@ -90,7 +90,7 @@ def noninferior_proportions(
     variance = _wald_variance(control) + _wald_variance(treatment)
     is_decided = (n_c > 1) & (n_t > 1)
     divisor = np.sqrt(np.where(is_decided & (variance > 0), variance, np.nan))
-    statistic = (treatment.rate - control.rate - sign * allowed) / divisor
+    statistic = (rate_difference(control, treatment) - sign * allowed) / divisor
     log_p = special.log_ndtr(sign * statistic)
     undecided = np.where(variance > 0, Status.OK, Status.DEGENERATE_VARIANCE)
     status = np.where(is_decided, undecided, Status.INSUFFICIENT_DATA)
@@ -149,5 +149,6 @@ def judge_guardrails(harm_peaks: ArrayLike, noninferiority_peaks: ArrayLike, *, 
 
 
 def _wald_variance(counted: Counts) -> Floats:
-    share = counted.successes / np.maximum(counted.n, 1)
-    return share * (1 - share) / np.maximum(counted.n, 1)
+    size = np.maximum(counted.n, 1)
+    variance: Floats = (counted.successes / size) * (counted.failures / size) / size
+    return variance

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from crossfade.statistics.accumulators import Counts
+from crossfade.statistics.accumulators import Counts, rate_difference
 from crossfade.statistics.arguments import Bools, Floats, Texts, aligned, probabilities
 from crossfade.statistics.evidence import Status
+from crossfade.statistics.exact import cross_difference
 from crossfade.statistics.tails import SMALLEST, log_chi_square, log_normal, probability
 
 MINIMUM_EXPECTED = 5
@@ -69,14 +70,14 @@ def two_proportions(control: Counts, treatment: Counts, *, confidence: ArrayLike
     """
     level = probabilities(confidence, "confidence")
     n_c, n_t, level = aligned(control=control.n, treatment=treatment.n, confidence=level)
-    has_both = (n_c > 0) & (n_t > 0)
-    difference = np.where(has_both, treatment.rate - control.rate, np.nan)
-    pooled = (control.successes + treatment.successes) / np.maximum(n_c + n_t, 1)
-    variance = pooled * (1 - pooled) * (1 / np.maximum(n_c, 1) + 1 / np.maximum(n_t, 1))
+    difference = rate_difference(control, treatment)
+    total = np.maximum(n_c + n_t, 1)
+    successes, failures = control.successes + treatment.successes, control.failures + treatment.failures
+    variance = (successes / total) * (failures / total) * (1 / np.maximum(n_c, 1) + 1 / np.maximum(n_t, 1))
     z = np.where(variance > 0, difference / np.sqrt(np.where(variance > 0, variance, 1.0)), difference)
     is_decided = (n_c > 1) & (n_t > 1)
     z = np.where(is_decided, z, np.nan)
-    low, high = _newcombe(control, treatment, level)
+    low, high = _newcombe(control, treatment, difference, level)
     log_p = log_normal(z)
     return TwoProportions(
         difference=difference,
@@ -86,8 +87,8 @@ def two_proportions(control: Counts, treatment: Counts, *, confidence: ArrayLike
         p=probability(log_p),
         p_greater=probability(special.log_ndtr(-z)),
         exact_p=_fisher(control, treatment, is_decided),
-        low=np.where(has_both, low, np.nan),
-        high=np.where(has_both, high, np.nan),
+        low=low,
+        high=high,
         status=np.where(is_decided, Status.OK, Status.INSUFFICIENT_DATA),
     )
 
@@ -99,14 +100,18 @@ def wilson(counted: Counts, *, confidence: ArrayLike = 0.95) -> tuple[Floats, Fl
         InvalidArgument: `confidence` is out of range, or the shapes do not fit.
     """
     n, level = aligned(n=counted.n, confidence=probabilities(confidence, "confidence"))
-    squared = special.ndtri((1 - level) / 2) ** 2
-    size = np.maximum(n, 1)
-    share = counted.successes / size
-    centre = share + squared / (2 * size)
-    half = np.sqrt(squared * (share * (1 - share) / size + squared / (4 * size**2)))
-    low = np.where(counted.successes == 0, 0.0, (centre - half) / (1 + squared / size))
-    high = np.where(counted.failures == 0, 1.0, (centre + half) / (1 + squared / size))
-    return low, np.where(n > 0, high, 1.0)
+    share, (below, above) = counted.successes / np.maximum(n, 1), _reaches(counted, level)
+    return np.where(counted.successes == 0, 0.0, share - below), np.where(counted.failures == 0, 1.0, share + above)
+
+
+def _reaches(counted: Counts, confidence: Floats) -> tuple[Floats, Floats]:
+    """How far Wilson's interval reaches below the share and above it: near 0 and 1 no digit is lost."""
+    size = np.maximum(counted.n, 1)
+    squared = special.ndtri((1 - confidence) / 2) ** 2 / size
+    pull = squared * ((counted.failures - counted.successes) / size) / 2
+    half = np.sqrt(squared * (counted.successes / size) * (counted.failures / size) + squared**2 / 4)
+    below = np.where(counted.successes == 0, 0.0, (half - pull) / (1 + squared))
+    return below, np.where(counted.failures == 0, 0.0, (half + pull) / (1 + squared))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,11 +119,10 @@ class Strata:
     """What a Mantel-Haenszel test keeps of all 2 x 2 tables so far: sums, one entry per metric, merged by adding.
 
     Attributes:
-        observed: Treatment's successes.
-        expected: Treatment's successes if both arms were alike, given the margins.
-        variance: Hypergeometric variance of them.
+        variance: Hypergeometric variance of treatment's successes, given the margins.
         weight: Sum of n_c n_t / n.
-        difference: Sum of that weight times the difference of the shares.
+        difference: Sum of that weight times the difference of the shares, which is also by how much treatment's
+            successes exceed what is expected of them, given the margins.
         r: Sum of R = x_t f_c / n (f: failures).
         s: Sum of S = x_c f_t / n.
         pr: Sum of P R, with P = (x_t + f_c) / n.
@@ -126,8 +130,6 @@ class Strata:
         qs: Sum of Q S.
     """
 
-    observed: Floats
-    expected: Floats
     variance: Floats
     weight: Floats
     difference: Floats
@@ -147,20 +149,17 @@ class Strata:
         n_c, n_t = aligned(control=control.n, treatment=treatment.n)
         x_c, x_t, f_c, f_t = control.successes, treatment.successes, control.failures, treatment.failures
         total = np.maximum(n_c + n_t, 1)
-        share = (x_c + x_t) / total
-        concordant = (x_t + f_c) / total
+        concordant, discordant = (x_t + f_c) / total, (x_c + f_t) / total
         weight, r, s = n_c * (n_t / total), x_t * (f_c / total), x_c * (f_t / total)
         return cls(
-            observed=np.where(weight > 0, x_t, 0.0),
-            expected=np.where(weight > 0, n_t * share, 0.0),
-            variance=weight * share * (1 - share) * (total / np.maximum(total - 1, 1)),
+            variance=weight * ((x_c + x_t) / total) * ((f_c + f_t) / np.maximum(total - 1, 1)),
             weight=weight,
-            difference=x_t * (n_c / total) - x_c * (n_t / total),
+            difference=cross_difference(x_t, n_c, x_c, n_t) / total,
             r=r,
             s=s,
             pr=concordant * r,
-            ps_qr=concordant * s + (1 - concordant) * r,
-            qs=(1 - concordant) * s,
+            ps_qr=concordant * s + discordant * r,
+            qs=discordant * s,
         )
 
     @classmethod
@@ -209,8 +208,7 @@ def mantel_haenszel(strata: Strata, *, confidence: ArrayLike = 0.95) -> MantelHa
     """
     level = probabilities(confidence, "confidence")
     has_weight, varies = strata.weight > 0, strata.variance > 0
-    deviation = strata.observed - strata.expected
-    statistic = np.where(varies, deviation**2 / np.where(varies, strata.variance, 1.0), 0.0)
+    statistic = np.where(varies, strata.difference**2 / np.where(varies, strata.variance, 1.0), 0.0)
     statistic = np.where(has_weight, statistic, np.nan)
     log_p = log_chi_square(statistic, np.ones_like(statistic))
     ratio, low, high = _odds(strata, level)
@@ -235,14 +233,10 @@ def _odds(strata: Strata, confidence: Floats) -> tuple[Floats, Floats, Floats]:
     return ratio, r / s * np.exp(-half), r / s * np.exp(half)
 
 
-def _newcombe(control: Counts, treatment: Counts, confidence: Floats) -> tuple[Floats, Floats]:
-    low_c, high_c = wilson(control, confidence=confidence)
-    low_t, high_t = wilson(treatment, confidence=confidence)
-    share_c, share_t = control.rate, treatment.rate
-    difference = share_t - share_c
-    low = difference - np.sqrt((share_t - low_t) ** 2 + (high_c - share_c) ** 2)
-    high = difference + np.sqrt((high_t - share_t) ** 2 + (share_c - low_c) ** 2)
-    return low, high
+def _newcombe(control: Counts, treatment: Counts, difference: Floats, confidence: Floats) -> tuple[Floats, Floats]:
+    below_c, above_c = _reaches(control, confidence)
+    below_t, above_t = _reaches(treatment, confidence)
+    return difference - np.hypot(below_t, above_c), difference + np.hypot(above_t, below_c)
 
 
 def _fisher(control: Counts, treatment: Counts, is_decided: Bools) -> Floats:

@@ -123,8 +123,8 @@ class StratifiedMeans:
 def _moments(arm: Moments | Counts) -> Moments:
     if isinstance(arm, Moments):
         return arm
-    rate = arm.successes / np.maximum(arm.n, 1)
-    return Moments(arm.n, rate, arm.successes * (1 - rate))
+    size = np.maximum(arm.n, 1)
+    return Moments(arm.n, arm.successes / size, arm.successes * (arm.failures / size))
 
 
 def _events(arm: Moments | Counts, shape: tuple[int, ...], name: str) -> dict[str, Floats]:

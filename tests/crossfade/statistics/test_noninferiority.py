@@ -20,6 +20,13 @@ def test_a_wider_margin_is_easier_to_keep() -> None:
     assert noninferior_proportions(*arms, margin=0.05).p[0] < noninferior_proportions(*arms, margin=0.02).p[0]
 
 
+def test_shares_near_1_keep_their_digits() -> None:
+    """Reference: mpmath with 50 digits."""
+    arms = Counts.of(10**12, 10**12 - 1000), Counts.of(10**12, 10**12 - 1200)
+    result = noninferior_proportions(*arms, margin=1e-10, lower_is_better=False)
+    assert result.statistic[0] == pytest.approx(-2.132007164738399148, rel=1e-14)
+
+
 @pytest.mark.parametrize("n", [0, 1])
 def test_without_data_nothing_is_shown(n: int) -> None:
     means = noninferior_means(Moments.from_variance(9, 1.0, 1.0), Moments.from_variance(n, 1.0, np.nan), margin=1.0)

@@ -106,3 +106,30 @@ def test_without_any_success_there_is_no_difference() -> None:
 def test_an_empty_arm_says_nothing() -> None:
     result = mantel_haenszel(Strata.of(Counts.of(10, 2), Counts.of(0, 0)))
     assert np.isnan([result.p[0], result.difference[0], result.odds_ratio[0]]).all()
+
+
+NEARLY_ALL = Counts.of(10**12, 10**12 - 1000), Counts.of(10**12, 10**12 - 1200)
+
+
+def test_shares_near_1_keep_their_digits() -> None:
+    """References: mpmath with 50 digits."""
+    result = two_proportions(*NEARLY_ALL)
+    assert result.z[0] == pytest.approx(-4.264014329457416568, rel=1e-14)
+    assert result.low[0] == pytest.approx(-2.921340378885304898e-10, rel=1e-13)
+    assert result.high[0] == pytest.approx(-1.081128329623237455e-10, rel=1e-13)
+    control, treatment = Counts.of([10**12] * 3, [10**12 - 1000] * 3), Counts.of([10**12] * 3, [10**12 - 1100] * 3)
+    stratified = mantel_haenszel(Strata.over_buckets(control, treatment))
+    assert stratified.statistic[0] == pytest.approx(14.28571430070714287, rel=1e-14)
+
+
+@given(ARM, ARM)
+def test_counting_failures_instead_turns_the_result_around(
+    control: tuple[int, int], treatment: tuple[int, int]
+) -> None:
+    arms = Counts.of(*control), Counts.of(*treatment)
+    mirrored = [Counts(arm.n, arm.failures) for arm in arms]
+    there, back = two_proportions(*arms), two_proportions(*mirrored)
+    assert there.z[0] == pytest.approx(-back.z[0], rel=1e-14)
+    assert (there.low[0], there.high[0]) == pytest.approx((-back.high[0], -back.low[0]), rel=1e-12)
+    first, second = (mantel_haenszel(Strata.of(*each)).statistic[0] for each in (arms, mirrored))
+    assert first == pytest.approx(second, rel=1e-14)
