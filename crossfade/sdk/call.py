@@ -1,6 +1,6 @@
 """What `switch` does beside the plain way: coroutines, failures, falling back, having sides compared."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from random import random
 from time import perf_counter
 from types import CoroutineType, NoneType
@@ -8,12 +8,11 @@ from typing import TypeAlias, TypeGuard
 
 from crossfade.flags import Evaluation, Reason
 from crossfade.sdk.comparison import Comparison, Outcome, raised
-from crossfade.sdk.shadow import Shadowed, Shadows
+from crossfade.sdk.shadow import Shadowed, Shadows, Side
 from crossfade.sdk.table import Entry
 from crossfade.sdk.tally import Tally
 from crossfade.states import Variant
 
-Side: TypeAlias = Callable[[], object]
 Expected: TypeAlias = tuple[type[BaseException], ...]
 
 # Looking for an attribute that is not there takes three times as long, on the request's path.

@@ -16,7 +16,7 @@ from crossfade.evaluation import unknown_flag
 from crossfade.flags import Context, Evaluation, Reason
 from crossfade.sdk import fork
 from crossfade.sdk.cache import Cache, read_bootstrap
-from crossfade.sdk.call import PLAIN, Call, Expected, Side, is_awaitable, sampled
+from crossfade.sdk.call import PLAIN, Call, Expected, is_awaitable, sampled
 from crossfade.sdk.clocks import boottime
 from crossfade.sdk.comparison import Comparison
 from crossfade.sdk.connection import Connection
@@ -25,7 +25,7 @@ from crossfade.sdk.refresher import Refresher
 from crossfade.sdk.reporter import Reporter
 from crossfade.sdk.server import Server, Unreachable
 from crossfade.sdk.serving import BOOTSTRAP, CACHE, Serving
-from crossfade.sdk.shadow import Shadows
+from crossfade.sdk.shadow import Shadows, Side
 from crossfade.sdk.status import FlagStatus, Status
 from crossfade.sdk.switching import switching
 from crossfade.sdk.table import Entry

@@ -3,8 +3,10 @@
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from time import monotonic
+from typing import TypeAlias
 
 from crossfade.sdk.comparison import Comparison, Outcome, raised
 from crossfade.sdk.pool import Pool
@@ -12,6 +14,8 @@ from crossfade.sdk.tally import Tally
 from crossfade.states import Variant
 
 BACKLOG_PER_WORKER = 32
+
+Side: TypeAlias = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class Shadowed:
     revision: int
     served: Variant
     comparison: Comparison
-    other: Callable[[], object]
+    other: Side
 
 
 class Shadows:
@@ -38,18 +42,22 @@ class Shadows:
         self._submit(call, lambda: self._record(call, served, other))
 
     def run(self, call: Shadowed, served: Outcome) -> None:
-        """Run the other side in a thread, with the caller's context variables, and compare."""
+        """Run the other side in a thread, with the caller's context variables, and compare.
+
+        If it turns out to be a coroutine function, it goes on in the caller's loop; where there is none, in its own.
+        """
         until = monotonic() + call.comparison.timeout
-        context = contextvars.copy_context()
-        self._submit(call, lambda: self._run(call, served, context, until))
+        context, loop = contextvars.copy_context(), _running_loop()
+        self._submit(call, lambda: self._record(call, served, context.run(_outcome_until, until, call.other, loop)))
 
     def run_in_loop(self, call: Shadowed, served: Outcome) -> None:
         """Run the other side as a task of the running loop, and compare in a thread."""
+        loop = _running_loop()
         tasks = self._tasks.setdefault(call.component, set())
-        if len(tasks) >= call.comparison.workers * BACKLOG_PER_WORKER:
+        if loop is None or len(tasks) >= call.comparison.workers * BACKLOG_PER_WORKER:
             self._tally.comparisons_dropped.add()
             return
-        task = asyncio.get_running_loop().create_task(self._run_in_loop(call, served))
+        task = loop.create_task(self._run_in_loop(call, served))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
@@ -66,44 +74,75 @@ class Shadows:
         if not pool.submit(job):
             self._tally.comparisons_dropped.add()
 
-    def _run(self, call: Shadowed, served: Outcome, context: contextvars.Context, until: float) -> None:
-        if monotonic() > until:
-            self._tally.comparisons_dropped.add()
-            return
-        other = context.run(_outcome, call.other)
-        if monotonic() > until:
-            self._tally.comparisons_dropped.add()
-            return
-        self._record(call, served, other)
-
     async def _run_in_loop(self, call: Shadowed, served: Outcome) -> None:
-        try:
-            async with asyncio.timeout(call.comparison.timeout) as deadline:
-                other = await _awaited_outcome(call.other)
-        except (TimeoutError, asyncio.CancelledError):
+        other = await _outcome_within(call.comparison.timeout, call.other)
+        if other is None:
             self._tally.comparisons_dropped.add()
-            return
-        if deadline.expired():  # the side swallowed its cancellation
-            self._tally.comparisons_dropped.add()
-            return
-        self.compare(call, served, other)
+        else:
+            self.compare(call, served, other)
 
-    def _record(self, call: Shadowed, served: Outcome, other: Outcome) -> None:
+    def _record(self, call: Shadowed, served: Outcome, other: Outcome | None) -> None:
+        if other is None:
+            self._tally.comparisons_dropped.add()
+            return
         legacy, candidate = (served, other) if call.served is Variant.LEGACY else (other, served)
         differences = call.comparison.differences(legacy, candidate)
         self._tally.compared(call.component, call.revision, differences)
 
 
-def _outcome(side: Callable[[], object]) -> Outcome:
+def _running_loop() -> asyncio.AbstractEventLoop | None:
     try:
-        return Outcome(side())
+        return asyncio.get_running_loop()
+    except RuntimeError:  # a thread without one, or the loop of another library
+        return None
+
+
+def _outcome_until(until: float, side: Side, loop: asyncio.AbstractEventLoop | None) -> Outcome | None:
+    """How a side ends that is run in this thread; None when it is too late for that."""
+    if monotonic() > until:
+        return None
+    try:
+        result = side()
     except BaseException as error:  # noqa: BLE001 - sys.exit() of a shadowed side is an answer, too
-        return raised(error)
+        outcome: Outcome | None = raised(error)
+    else:
+        outcome = _outcome_elsewhere(result, until, loop) if isinstance(result, Awaitable) else Outcome(result)
+    return None if monotonic() > until else outcome
 
 
-async def _awaited_outcome(side: Callable[[], object]) -> Outcome:
+def _outcome_elsewhere(
+    awaitable: Awaitable[object], until: float, loop: asyncio.AbstractEventLoop | None
+) -> Outcome | None:
+    seconds = until - monotonic()
+    ending = _outcome_within(seconds, lambda: awaitable)
+    if loop is None:
+        return asyncio.run(ending)
+    try:
+        waiting = asyncio.run_coroutine_threadsafe(ending, loop)
+    except RuntimeError:  # the loop is closed
+        ending.close()
+        return None
+    try:
+        return waiting.result(seconds)
+    except (TimeoutError, CancelledError):  # the loop is busy, or at its end
+        return None
+
+
+async def _outcome_within(seconds: float, side: Side) -> Outcome | None:
+    """How a side ends, coroutine function or not; None when that takes longer, or is cancelled."""
+    try:
+        async with asyncio.timeout(seconds) as deadline:
+            outcome = await _awaited_outcome(side)
+    except (TimeoutError, asyncio.CancelledError):
+        return None
+    return None if deadline.expired() else outcome  # a side may swallow its cancellation
+
+
+async def _awaited_outcome(side: Side) -> Outcome:
     try:
         result = side()
         return Outcome(await result if isinstance(result, Awaitable) else result)
-    except Exception as error:  # noqa: BLE001 - how a side ends is what is compared
+    except (asyncio.CancelledError, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - sys.exit() would end the application's loop
         return raised(error)

@@ -8,7 +8,7 @@ from threading import Event, get_ident
 
 import pytest
 
-from crossfade.sdk import Client, Comparison
+from crossfade.sdk import AsyncClient, Client, Comparison
 from tests.crossfade.sdk.protocol import JSON, ProtocolServer, flag
 from tests.crossfade.sdk.waiting import until
 
@@ -177,6 +177,83 @@ async def test_coroutines_are_shadowed_in_their_loop(server: ProtocolServer, sta
     assert await client.switch("search", ANYONE, legacy=legacy, candidate=candidate, compare=Comparison()) == "t-1"
     finished.set()
     await asyncio.to_thread(until, lambda: compared(server) == (1, 0))
+
+
+@pytest.mark.parametrize("percentage", [0, 100])
+@pytest.mark.parametrize("plain", ["legacy", "candidate"])
+async def test_a_plain_side_and_a_coroutine_are_compared_by_their_results(
+    server: ProtocolServer, start: Start, percentage: int, plain: str
+) -> None:
+    server.publish(flag(percentage=percentage, shadow_share=ALWAYS))
+    client = start()
+    tenant.set("t-1")
+    where: set[int] = set()
+
+    async def waiting() -> str:
+        await asyncio.sleep(0)
+        where.add(get_ident())
+        return tenant.get()
+
+    sides: dict[str, Callable[[], object]] = {"legacy": waiting, "candidate": waiting, plain: lambda: "t-1"}
+    chosen = AsyncClient(client=client).switch(
+        "search", ANYONE, legacy=sides["legacy"], candidate=sides["candidate"], compare=Comparison()
+    )
+    assert await chosen == "t-1"
+    await asyncio.to_thread(until, lambda: compared(server) == (1, 0))
+    assert where == {get_ident()}
+
+
+def test_a_shadowed_coroutine_without_a_loop_gets_one(server: ProtocolServer, start: Start) -> None:
+    server.publish(flag(percentage=0, shadow_share=ALWAYS))
+    client = start()
+
+    async def candidate() -> int:
+        await asyncio.sleep(0)
+        return 2
+
+    served = client.switch("search", ANYONE, legacy=lambda: 1, candidate=candidate, compare=Comparison())
+    assert served == 1
+    until(lambda: details(server) == {"$": 1})
+
+
+async def test_a_shadowed_coroutine_beside_a_plain_side_has_the_same_deadline(
+    server: ProtocolServer, start: Start
+) -> None:
+    server.publish(flag(percentage=0, shadow_share=ALWAYS))
+    client = start()
+    never = asyncio.Event()
+    comparison = Comparison(timeout=0.01)
+    client.switch("search", ANYONE, legacy=lambda: True, candidate=never.wait, compare=comparison)
+    await asyncio.to_thread(until, lambda: client.status().comparisons_dropped == 1)
+    assert compared(server) == (0, 0)
+
+
+async def test_a_shadowed_coroutine_that_exits_does_not_end_the_loop(server: ProtocolServer, start: Start) -> None:
+    server.publish(flag(percentage=0, shadow_share=ALWAYS))
+    client = start()
+
+    async def legacy() -> int:
+        return 1
+
+    async def leave() -> int:
+        raise SystemExit
+
+    assert await client.switch("search", ANYONE, legacy=legacy, candidate=leave, compare=Comparison()) == 1
+    await asyncio.to_thread(until, lambda: details(server) == {"candidate raised builtins.SystemExit": 1})
+
+
+def test_in_the_loop_of_another_library_the_comparison_is_dropped(server: ProtocolServer, start: Start) -> None:
+    server.publish(flag(percentage=0, shadow_share=ALWAYS))
+    client = start()
+
+    async def legacy() -> int:
+        return 1
+
+    served = client.switch("search", ANYONE, legacy=legacy, candidate=legacy, compare=Comparison())
+    with pytest.raises(StopIteration) as ended:
+        served.send(None)
+    assert ended.value.value == 1
+    assert client.status().comparisons_dropped == 1
 
 
 async def test_a_coroutine_that_misses_the_deadline_is_dropped(server: ProtocolServer, start: Start) -> None:
