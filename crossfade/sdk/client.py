@@ -30,6 +30,7 @@ from crossfade.sdk.status import FlagStatus, Status
 from crossfade.sdk.switching import switching
 from crossfade.sdk.table import Entry
 from crossfade.sdk.tally import Tally
+from crossfade.sdk.watch import Watch
 from crossfade.states import Variant
 from crossfade.wire import COUNTERS, DISTRIBUTIONS, MEMORY_USAGE
 
@@ -85,9 +86,7 @@ class Client:
         self._is_running = True
         fork.watch(self)
         atexit.register(self.close)
-        self._refresher.start()
-        self._listener.start()
-        self._reporter.start()
+        self._begin()
         self._refresher.tried.wait(timeout)
         if self._serving.known.source == "none":
             self._start_from_files()
@@ -107,6 +106,7 @@ class Client:
         self._serving.close()
         with contextlib.suppress(Unreachable):
             self._server.leave(self.client_id, timeout=max(0.2, deadline - boottime()))
+        self._watch.end()
         self._server.close()
 
     def is_enabled(self, name: str, context: Context, default: bool = False) -> bool:  # noqa: FBT001, FBT002 - OpenFeature's shape
@@ -231,9 +231,7 @@ class Client:
         self._server = self._server.anew()
         self._connect()
         if self._is_running:
-            self._refresher.start()
-            self._listener.start()
-            self._reporter.start()
+            self._begin()
 
     def __enter__(self) -> Self:
         self.start()
@@ -278,6 +276,11 @@ class Client:
         )
         self._listener = Listener(self._server, hear=self._refresher.hear, lost=self._refresher.wake)
         self._reporter = Reporter(self._server, self._tally, client_id=self.client_id, interval=self._refresh)
+        self._watch = Watch(self._serving.apply_force, self._server.hang_up, pause=self._refresh)
+
+    def _begin(self) -> None:
+        for thread in (self._watch, self._refresher, self._listener, self._reporter):
+            thread.start()
 
     def _start_from_files(self) -> None:
         snapshot = None if self._cache is None else self._cache.read()

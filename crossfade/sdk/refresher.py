@@ -104,7 +104,6 @@ class Refresher:
 
     def _round(self) -> None:
         try:
-            self._serving.apply_force()
             agreed = self._agree()
         except Unreachable as error:
             self._note(connected=False, why=str(error))

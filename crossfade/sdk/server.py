@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
+from threading import get_ident
 from urllib.parse import quote
 
 import httpx
@@ -21,6 +22,8 @@ from crossfade.sdk.validity import LONGEST_SECONDS
 log = logging.getLogger("crossfade.sdk")
 
 MOST_BYTES = 32 * 2**20
+GRACE_SECONDS = 1.0
+"""What httpx notices by itself is left to it."""
 _HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 _ACCEPTED = range(200, 300)
 _PERMANENT = frozenset({400, 413, 415, 422})
@@ -65,6 +68,8 @@ class Server:
         self._tls = tls or httpx.create_ssl_context()
         "".encode("idna")  # imports what looking up a name needs
         self._http = self._client()
+        self._deadlines: dict[int, float] = {}
+        """Until when, on the boot-time clock, each thread that asks has to be answered."""
 
     def flags(self, known: int | None, *, timeout: float | None = None) -> Snapshot | None:
         """All flags, or None when they are still at the `known` revision.
@@ -142,6 +147,15 @@ class Server:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(type(error).__name__) from error
 
+    def hang_up(self) -> None:
+        """End the calls that are well past their deadline, and with them those beside them.
+
+        httpx limits the wait for each byte: headers that drip in would hold a call up for hours.
+        """
+        if any(boottime() > deadline + GRACE_SECONDS for deadline in self._deadlines.copy().values()):
+            late, self._http = self._http, self._client()
+            late.close()
+
     def anew(self) -> "Server":
         """The same with connections of its own."""
         return Server(self._url, self._token, timeout=self.timeout, tls=self._tls)
@@ -172,12 +186,15 @@ class Server:
         limit = self.timeout if timeout is None else timeout
         deadline = boottime() + limit
         sent = {"Content-Type": "application/json", **(headers or {})} if content is not None else headers
+        self._deadlines[get_ident()] = deadline
         try:
             with self._http.stream(method, path, content=content, headers=sent, timeout=limit) as response:
                 return response.status_code, _read(response, deadline)
         # A closed client raises RuntimeError: the process is on its way out.
         except (httpx.HTTPError, httpx.InvalidURL, RuntimeError) as error:
             raise Unreachable(type(error).__name__) from error
+        finally:
+            del self._deadlines[get_ident()]
 
 
 def _seconds(validity: object) -> float:

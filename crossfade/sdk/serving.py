@@ -31,11 +31,11 @@ class Serving:
     legacy until it has said something.
     """
 
-    __slots__ = ("_lock", "_was_forced", "closed", "known", "table", "tell", "validity")
+    __slots__ = ("_forced", "_lock", "closed", "known", "table", "tell", "validity")
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._was_forced: bool | None = None
+        self._forced: bool | None = None
         self.validity = Validity()
         self.closed = False
         self.tell: Callable[[tuple[str, ...]], None] | None = None
@@ -57,9 +57,11 @@ class Serving:
         return True
 
     def apply_force(self) -> None:
-        """Look again whether somebody on this machine forces legacy."""
+        """Look again whether somebody on this machine forces legacy; one thread at a time."""
+        is_forced = self._look()  # without the lock: a file system may hang
         with self._lock:
-            if self._is_forced() is not (self.table.source == FORCED):
+            if is_forced is not self._forced:
+                self._forced = is_forced
                 self.table = self._shown(self.known)
 
     def close(self) -> None:
@@ -93,16 +95,15 @@ class Serving:
     def _shown(self, known: Table) -> Table:
         if self.closed:
             return forced(known, source=CLOSED, reason=Reason.STALE)
-        return forced(known, source=FORCED, reason=Reason.DISABLED) if self._is_forced() else known
+        return forced(known, source=FORCED, reason=Reason.DISABLED) if self._forced else known
 
-    def _is_forced(self) -> bool:
+    def _look(self) -> bool:
         try:
-            self._was_forced = is_forced()
+            return is_forced()
         except OSError as error:
-            if self._was_forced is None:
+            if self._forced is None:
                 log.warning("legacy is forced until it can be seen whether it is to be: %s", error)
-                self._was_forced = True
-        return self._was_forced
+            return self._forced is not False
 
 
 def _changed(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> tuple[str, ...]:

@@ -9,10 +9,7 @@ import pytest
 
 from crossfade.flags import Reason, to_definition
 from crossfade.sdk import Client, Variant
-from crossfade.sdk import serving as serving_module
 from crossfade.sdk.server import Server
-from crossfade.sdk.serving import Serving
-from crossfade.sdk.snapshot import Snapshot
 from crossfade.sdk.validity import Validity
 from tests.crossfade.sdk.protocol import ProtocolServer, flag
 from tests.crossfade.sdk.waiting import until
@@ -259,23 +256,6 @@ def test_a_force_file_that_cannot_be_looked_at_any_more_holds_up_no_stop(
     server.publish(flag("done", ceiling=Decimal(0)), revision=3, epoch=2)
     until(lambda: server.confirmations[-1]["revision"] == 3)
     assert not client.is_enabled("done", {})
-
-
-def test_what_could_not_be_shown_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or a stop would be confirmed by a client that does not obey it."""
-    serving = Serving()
-    snapshot = Snapshot("test", revision=2, epoch=1, flags=(to_definition(DONE),), body=b"")
-
-    def fail() -> bool:
-        raise MemoryError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(serving_module, "is_forced", fail)
-        with pytest.raises(MemoryError):
-            serving.install(snapshot, source="network")
-    assert (serving.known.revision, serving.table.revision) == (0, 0)
-    assert serving.install(snapshot, source="network")
-    assert serving.table.revision == 2
 
 
 def test_a_senseless_context_gets_legacy_and_is_counted(server: ProtocolServer, start: Start) -> None:
