@@ -185,6 +185,7 @@ class MantelHaenszel:
         odds_ratio: Common odds ratio; NaN without discordant pairs, infinite when only treatment has some.
         low: Lower end of the interval of the odds ratio.
         high: Upper end of it.
+        status: A `Status` each.
     """
 
     statistic: Floats
@@ -194,6 +195,7 @@ class MantelHaenszel:
     odds_ratio: Floats
     low: Floats
     high: Floats
+    status: Texts
 
 
 def mantel_haenszel(strata: Strata, *, confidence: ArrayLike = 0.95) -> MantelHaenszel:
@@ -220,6 +222,7 @@ def mantel_haenszel(strata: Strata, *, confidence: ArrayLike = 0.95) -> MantelHa
         odds_ratio=ratio,
         low=low,
         high=high,
+        status=np.where(has_weight, Status.OK, Status.INSUFFICIENT_DATA),
     )
 
 

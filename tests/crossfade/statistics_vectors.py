@@ -2,14 +2,16 @@
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, TypeGuard
 
 from crossfade.errors import InvalidArgument
 from tests.crossfade.statistics.solvers import solver_of
-from tests.crossfade.statistics.vector_inputs import Answers, Inputs, Value
+from tests.crossfade.statistics.vector_inputs import Answers, Value
 
 # Of these any one is the answer: the file gives the value of each approximation.
 ALTERNATIVES = {"sample_size_proportion": ("n_treatment_unpooled_normal", "n_treatment_arcsine")}
@@ -40,7 +42,7 @@ class Report:
 class Case:
     id: str
     kind: str
-    inputs: Inputs
+    inputs: Value
     expected: Mapping[str, Value]
     relative: float
     absolute: float
@@ -60,38 +62,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if report.mismatches else 0
 
 
-def read(file: Path) -> list[Case]:
-    """The cases of a file."""
+def read(file: Path) -> list[object]:
+    """The cases of a file, as they are written."""
     cases = json.loads(file.read_text(encoding="utf-8"))["cases"]
-    return [
-        Case(
-            id=case["id"],
-            kind=case["kind"],
-            inputs=case["inputs"],
-            expected=case["expected"],
-            relative=float(case["tolerance"].get("rel", 0)),
-            absolute=float(case["tolerance"].get("abs", 0)),
-        )
-        for case in cases
-    ]
+    if not isinstance(cases, list):
+        raise TypeError("cases must be a list")
+    return cases
 
 
-def solve(cases: Sequence[Case]) -> Report:
-    """Solve all cases and compare."""
+def solve(cases: Sequence[object]) -> Report:
+    """Solve all cases and compare; what is no case is a mismatch and hides no other."""
     report = Report()
-    for case in cases:
-        solver = solver_of(case.kind, case.inputs)
-        if solver is None:
-            report.unknown[case.kind] = report.unknown.get(case.kind, 0) + 1
-            continue
+    for place, written in enumerate(cases, start=1):
         try:
-            answers = solver(case.inputs)
-        except InvalidArgument:
-            answers = {"status": "invalid_input"}
-        except Exception as error:  # noqa: BLE001  one bad case must not hide the others
-            answers = {"status": f"raised {error!r}"}
-        _judge(case, answers, report)
+            case = _case(written)
+        except (TypeError, ValueError) as error:
+            report.mismatches.append(f"case {place} of the file cannot be read: {error}")
+            continue
+        _solve(case, report)
     return report
+
+
+def _case(written: object) -> Case:
+    """The case; without a tolerance its numbers must be met exactly."""
+    case = _mapping(written, "it")
+    tolerance = _mapping(case.get("tolerance") or {}, "tolerance")
+    return Case(
+        id=str(case.get("id")),
+        kind=str(case.get("kind")),
+        inputs=case.get("inputs"),
+        expected=_mapping(case.get("expected"), "expected"),
+        relative=float(tolerance.get("rel") or 0),
+        absolute=float(tolerance.get("abs") or 0),
+    )
+
+
+def _mapping(value: object, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be an object")
+    return value
+
+
+def _solve(case: Case, report: Report) -> None:
+    solver = solver_of(case.kind, case.inputs)
+    if solver is None:
+        report.unknown[case.kind] = report.unknown.get(case.kind, 0) + 1
+        return
+    try:
+        answers = solver(case.inputs if isinstance(case.inputs, Mapping) else {})
+    except InvalidArgument:
+        answers = {"status": "invalid_input"}
+    except Exception as error:  # noqa: BLE001  one bad case must not hide the others
+        answers = {"status": f"raised {error!r}"}
+    _judge(case, answers, report)
 
 
 def _judge(case: Case, answers: Answers, report: Report) -> None:
@@ -123,9 +146,10 @@ def _error(expected: Value, actual: Value, case: Case, name: str) -> float | Non
     """The relative error (absolute where 0 is expected); None where the two disagree."""
     if isinstance(expected, list):
         return _list_error(expected, actual, case, name)
-    if expected is None or isinstance(expected, (bool, str)):
+    # An infinite number must be met as a word must: no tolerance is a part of it.
+    if not (_is_number(expected) and math.isfinite(expected)):
         return 0.0 if actual == expected and type(actual) is type(expected) else None
-    if not isinstance(expected, (int, float)) or not isinstance(actual, (int, float)) or isinstance(actual, bool):
+    if not _is_number(actual):
         return None
     if name in AT_LEAST.get(case.kind, ()) and actual >= expected:
         return 0.0
@@ -133,6 +157,10 @@ def _error(expected: Value, actual: Value, case: Case, name: str) -> float | Non
     if not apart <= max(case.absolute, case.relative * abs(expected)):
         return None
     return apart / abs(expected) if expected else apart
+
+
+def _is_number(value: Value) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _list_error(expected: Sequence[Value], actual: Value, case: Case, name: str) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from crossfade.statistics import noninferiority, power
-from crossfade.statistics.accumulators import Moments, RatioMoments
+from crossfade.statistics.accumulators import Counts, Moments, RatioMoments
 from crossfade.statistics.arguments import Floats
 from crossfade.statistics.means import welch
 from crossfade.statistics.multiple import benjamini_hochberg, bonferroni, holm
@@ -20,6 +20,7 @@ from tests.crossfade.statistics.vector_inputs import (
     arm,
     counts,
     floats,
+    given,
     moments,
     number,
     strata,
@@ -28,7 +29,7 @@ from tests.crossfade.statistics.vector_inputs import (
 
 
 def _welch(control: Moments, treatment: Moments, inputs: Inputs) -> Answers:
-    result = welch(control, treatment, confidence=number(inputs.get("confidence", 0.95)))
+    result = welch(control, treatment, confidence=given(inputs, "confidence", 0.95))
     log_p = told(result.log_p)
     return {
         "diff": told(result.difference),
@@ -52,21 +53,23 @@ def welch_summary(inputs: Inputs) -> Answers:
 
 
 def variance_stability(inputs: Inputs) -> Answers:
-    chunk = int(number(inputs["chunk"]))
-    control, treatment = (_streamed(floats(inputs[name]), chunk) for name in ("control", "treatment"))
+    control, treatment = (_streamed(floats(inputs[name]), inputs) for name in ("control", "treatment"))
     variances = {"var_control": told(control.variance), "var_treatment": told(treatment.variance)}
     return {**variances, "t": told(welch(control, treatment).t)}
 
 
-def _streamed(values: Floats, chunk: int) -> Moments:
-    first, *others = (Moments.of(values[start : start + chunk]) for start in range(0, len(values), chunk))
+def _streamed(values: Floats, inputs: Inputs) -> Moments:
+    """The moments of the values, merged from chunks; all of them at once where no chunk is told."""
+    size = max(len(values), 1)
+    chunk = max(int(given(inputs, "chunk", size)), 1)
+    first, *others = (Moments.of(values[start : start + chunk]) for start in range(0, size, chunk))
     for other in others:
         first = first + other
     return first
 
 
 def two_proportion(inputs: Inputs) -> Answers:
-    result = two_proportions(*counts(inputs), confidence=number(inputs.get("confidence", 0.95)))
+    result = two_proportions(*counts(inputs), confidence=given(inputs, "confidence", 0.95))
     low, high = told(result.low), told(result.high)
     return {
         "diff": told(result.difference),
@@ -86,18 +89,23 @@ def noninferiority_mean(inputs: Inputs) -> Answers:
     result = noninferiority.noninferior_means(
         *moments(inputs), margin=number(inputs["margin_abs"]), lower_is_better=_lower(inputs)
     )
-    return {"t": told(result.statistic), "df": told(result.degrees), "p_noninferior": told(result.p)}
+    return {"t": told(result.statistic), "df": told(result.degrees), **_noninferior(result)}
 
 
 def noninferiority_proportion(inputs: Inputs) -> Answers:
     result = noninferiority.noninferior_proportions(
         *counts(inputs), margin=number(inputs["margin_abs"]), lower_is_better=_lower(inputs)
     )
-    return {"z": told(result.statistic), "p_noninferior": told(result.p)}
+    return {"z": told(result.statistic), **_noninferior(result)}
+
+
+def _noninferior(result: noninferiority.NonInferiority) -> Answers:
+    return {"p_noninferior": told(result.p), "status": str(result.status[0])}
 
 
 def _lower(inputs: Inputs) -> bool:
-    return bool(inputs["lower_is_better"])
+    lower = inputs.get("lower_is_better")
+    return lower is None or bool(lower)
 
 
 def srm_chi2(inputs: Inputs) -> Answers:
@@ -114,8 +122,9 @@ def stratified(inputs: Inputs) -> Answers:
         "p": told(result.p),
         "cmh_p": told(result.p),
         "mh_diff_sign": told(np.sign(result.difference)),
-        "pooled_control": float(control.successes.sum() / control.n.sum()),
-        "pooled_treatment": float(treatment.successes.sum() / treatment.n.sum()),
+        "pooled_control": told(Counts.of(control.n.sum(), control.successes.sum()).rate),
+        "pooled_treatment": told(Counts.of(treatment.n.sum(), treatment.successes.sum()).rate),
+        "status": str(result.status[0]),
     }
 
 
@@ -123,22 +132,23 @@ def sample_size_proportion(inputs: Inputs) -> Answers:
     sizes = power.sample_size_proportions(
         number(inputs["p_control"]),
         number(inputs["p_treatment"]),
-        alpha=number(inputs["alpha"]),
-        power=number(inputs["power"]),
-        control_per_treatment=number(inputs["control_per_treatment"]),
+        alpha=given(inputs, "alpha", 0.05),
+        power=given(inputs, "power", 0.8),
+        control_per_treatment=given(inputs, "control_per_treatment", 1.0),
     )
     return {"n_treatment_unpooled_normal": told(sizes)}
 
 
 def sample_size_mean(inputs: Inputs) -> Answers:
-    effect, ratio = number(inputs["effect_size_sd"]), number(inputs["ratio_n2_over_n1"])
-    alpha, chance = number(inputs["alpha"]), number(inputs["power"])
+    effect, ratio = number(inputs["effect_size_sd"]), given(inputs, "ratio_n2_over_n1", 1.0)
+    alpha, chance = given(inputs, "alpha", 0.05), given(inputs, "power", 0.8)
     return {"n1": told(power.sample_size_means(effect, alpha=alpha, power=chance, ratio=ratio))}
 
 
 def power_mean(inputs: Inputs) -> Answers:
     effect, n_first = number(inputs["effect_size_sd"]), number(inputs["n1"])
-    found = power.power_means(effect, n_first, ratio=number(inputs["ratio"]), alpha=number(inputs["alpha"]))
+    ratio, alpha = given(inputs, "ratio", 1.0), given(inputs, "alpha", 0.05)
+    found = power.power_means(effect, n_first, ratio=ratio, alpha=alpha)
     return {"power": told(found)}
 
 
@@ -167,7 +177,7 @@ def _ratio_moments(arm: Mapping[str, Value]) -> RatioMoments:
 
 
 def multiple_testing(inputs: Inputs) -> Answers:
-    p, alpha = floats(inputs["p_values"]), number(inputs["alpha"])
+    p, alpha = floats(inputs["p_values"]), given(inputs, "alpha", 0.05)
     by_holm, by_bh = holm(p), benjamini_hochberg(p)
     return {
         "holm": [None if math.isnan(value) else value for value in by_holm.tolist()],

@@ -28,6 +28,21 @@ def number(value: Value) -> float:
     return float(floats(value))
 
 
+def given(inputs: Inputs, name: str, default: float) -> float:
+    """The number, or the default where the input is missing or null."""
+    value = inputs.get(name)
+    return default if value is None else number(value)
+
+
+def table(value: Value, width: int) -> Floats:
+    """Rows of so many numbers, or no row at all."""
+    rows = floats(value)
+    rows = rows if rows.size else np.empty((0, width))
+    if rows.shape != (len(rows), width):
+        raise InvalidArgument("inputs", f"must be rows of {width} numbers")
+    return rows
+
+
 def told(array: Floats) -> float | None:
     """The first entry; None where there is no decision."""
     first = float(array[0])
@@ -35,8 +50,9 @@ def told(array: Floats) -> float | None:
 
 
 def arm(inputs: Inputs, name: str) -> Mapping[str, Value]:
-    arm = inputs[name]
-    assert isinstance(arm, Mapping)
+    arm = inputs.get(name)
+    if not isinstance(arm, Mapping):
+        raise InvalidArgument(name, "must be an object")
     return arm
 
 
@@ -46,7 +62,7 @@ def moments(inputs: Inputs) -> tuple[Moments, Moments]:
 
 
 def _summary(arm: Mapping[str, Value]) -> Moments:
-    return Moments.from_variance(number(arm["n"]), number(arm["mean"]), number(arm["variance"]))
+    return Moments.from_variance(*(number(arm.get(name)) for name in ("n", "mean", "variance")))
 
 
 def counts(inputs: Inputs) -> tuple[Counts, Counts]:
@@ -58,5 +74,5 @@ def counts(inputs: Inputs) -> tuple[Counts, Counts]:
 
 
 def strata(inputs: Inputs) -> tuple[Counts, Counts]:
-    n_c, x_c, n_t, x_t = floats(inputs["strata_nc_xc_nt_xt"]).T
+    n_c, x_c, n_t, x_t = table(inputs["strata_nc_xc_nt_xt"], 4).T
     return Counts.of(n_c, x_c), Counts.of(n_t, x_t)
