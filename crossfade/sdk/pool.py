@@ -26,14 +26,19 @@ class Pool:
     def submit(self, job: Callable[[], None]) -> bool:
         """Do the job some time; False when there is no room for it."""
         with self._lock:
-            if self._open >= self._most:
+            if self._open >= self._most or not self._has_thread():
                 return False
             self._open += 1
-            grows = self._threads < min(self._workers, self._open)
-            self._threads += grows
         self._jobs.put(job)
-        if grows:
-            Thread(target=self._work, name=self._name, daemon=True).start()
+        return True
+
+    def _has_thread(self) -> bool:
+        if self._threads < min(self._workers, self._open + 1):
+            try:
+                Thread(target=self._work, name=self._name, daemon=True).start()
+            except RuntimeError:  # the machine has no more: those that there are go on
+                return self._threads > 0
+            self._threads += 1
         return True
 
     def _work(self) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextvars import ContextVar
 from decimal import Decimal
-from threading import Event, get_ident
+from threading import Event, Thread, get_ident
 
 import pytest
 
@@ -150,6 +150,21 @@ def test_a_side_that_exits_does_not_take_the_comparing_away(server: ProtocolServ
     for candidate in (leave, lambda: 1):
         client.switch("search", ANYONE, legacy=lambda: 1, candidate=candidate, compare=Comparison(workers=1))
     until(lambda: compared(server) == (2, 1))
+
+
+def test_a_machine_without_threads_costs_the_comparison_and_not_the_answer(
+    server: ProtocolServer, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.publish(flag(percentage=0, shadow_share=ALWAYS))
+    client = start()
+
+    def refuse(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Thread, "start", refuse)
+        served = client.switch("search", ANYONE, legacy=lambda: 1, candidate=lambda: 2, compare=Comparison())
+    assert (served, client.status().comparisons_dropped) == (1, 1)
 
 
 def test_the_other_side_sees_the_callers_context_variables(server: ProtocolServer, start: Start) -> None:
