@@ -80,9 +80,14 @@ class Client:
         return self._tally.instance
 
     def start(self, timeout: float = 2.0) -> None:
-        """Begin; returns once there are flags from the network, or from elsewhere after the timeout (seconds)."""
+        """Begin; returns once there are flags from the network, or from elsewhere after the timeout (seconds).
+
+        After `close` it begins anew, with nothing but its name, its counts and whom it tells of changes.
+        """
         if self._is_running:
             return
+        if self._serving.closed:
+            self._renew()
         self._is_running = True
         fork.watch(self)
         atexit.register(self.close)
@@ -104,6 +109,7 @@ class Client:
         self._refresher.wait(max(0.2, deadline - boottime()))
         # First legacy, then the goodbye: the server takes it as proof that nothing is served any more.
         self._serving.close()
+        self._shadows.end()
         with contextlib.suppress(Unreachable):
             self._server.leave(self.client_id, timeout=max(0.2, deadline - boottime()))
         self._watch.end()
@@ -278,7 +284,16 @@ class Client:
         self._reporter = Reporter(self._server, self._tally, client_id=self.client_id, interval=self._refresh)
         self._watch = Watch(self._serving.apply_force, self._server.hang_up, pause=self._refresh)
 
+    def _renew(self) -> None:
+        # What may still be under way keeps the closed one.
+        tell, self._serving = self._serving.tell, Serving()
+        self._serving.tell = tell
+        self._shadows = Shadows(self._tally)
+        self._server = self._server.anew()
+        self._connect()
+
     def _begin(self) -> None:
+        self._serving.apply_force()
         for thread in (self._watch, self._refresher, self._listener, self._reporter):
             thread.start()
 

@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Callable
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
 log = logging.getLogger("crossfade.sdk")
@@ -18,7 +19,7 @@ class Pool:
         self._name = name
         self._workers = max(1, workers)
         self._most = self._workers + backlog
-        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._lock = Lock()
         self._threads = 0
         self._open = 0
@@ -29,8 +30,19 @@ class Pool:
             if self._open >= self._most or not self._has_thread():
                 return False
             self._open += 1
-        self._jobs.put(job)
+            self._jobs.put(job)
         return True
+
+    def end(self) -> int:
+        """End the threads, and leave aside what they have not begun; how many jobs that were."""
+        with self._lock:
+            self._most = left = 0
+            with suppress(Empty):
+                while self._jobs.get_nowait():
+                    left += 1
+            for _ in range(self._threads):
+                self._jobs.put(None)
+        return left
 
     def _has_thread(self) -> bool:
         if self._threads < min(self._workers, self._open + 1):
@@ -42,8 +54,7 @@ class Pool:
         return True
 
     def _work(self) -> None:
-        while True:
-            job = self._jobs.get()
+        while job := self._jobs.get():
             try:
                 job()
             except BaseException:  # the edge of a thread: an application's sys.exit() must not take the worker away

@@ -34,6 +34,7 @@ class Shadows:
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
+        self._is_open = True
         self._pools: dict[str, Pool] = {}
         self._tasks: dict[str, set[asyncio.Task[None]]] = {}
 
@@ -61,11 +62,20 @@ class Shadows:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
+    def end(self) -> None:
+        """Run nothing any more; what has not begun is dropped."""
+        self._is_open = False
+        for pool in self._pools.copy().values():
+            self._tally.comparisons_dropped.add(pool.end())
+
     def forget(self) -> None:
         """Begin anew: after a fork there are no threads and no tasks."""
         self._pools, self._tasks = {}, {}
 
     def _submit(self, call: Shadowed, job: Callable[[], None]) -> None:
+        if not self._is_open:
+            self._tally.comparisons_dropped.add()
+            return
         workers = call.comparison.workers
         pool = self._pools.get(call.component)
         if pool is None:

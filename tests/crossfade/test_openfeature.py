@@ -141,3 +141,12 @@ def test_a_client_that_was_handed_over_outlives_the_provider(server: ProtocolSer
         api.shutdown()
 
         assert own.is_enabled("done", {})
+
+
+def test_a_provider_that_was_shut_down_serves_again(server: ProtocolServer) -> None:
+    provider = CrossfadeProvider(server.url, "secret", refresh=0.05)
+    for _ in range(2):
+        api.set_provider_and_wait(provider)
+        assert api.get_client().get_boolean_details("done", False, ADA).reason == Reason.STATIC
+        assert api.get_client().get_provider_status() is ProviderStatus.READY
+        api.shutdown()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from decimal import Decimal
 from threading import Event, Thread, get_ident
+from threading import enumerate as enumerate_threads
 
 import pytest
 
@@ -362,3 +363,24 @@ def test_a_stale_flag_shadows_nothing(server: ProtocolServer, start: Start, ceil
     client.close()
     assert runs == []
     assert server.total("search", "legacy", "requests") == 1
+
+
+def test_the_end_drops_what_has_not_begun_and_leaves_no_thread(server: ProtocolServer, start: Start) -> None:
+    """Nothing of candidate runs for a client that has said goodbye."""
+    server.publish(flag(percentage=0, shadow_share=ALWAYS))
+    client = start()
+    finished = Event()
+    begun: list[int] = []
+
+    def slow() -> None:
+        begun.append(1)
+        finished.wait(10)
+
+    for _ in range(5):
+        client.switch("search", ANYONE, legacy=lambda: None, candidate=slow, compare=Comparison(workers=1, timeout=10))
+    until(lambda: begun)
+    client.close()
+    assert client.status().comparisons_dropped == 4
+    finished.set()
+    until(lambda: not [thread for thread in enumerate_threads() if thread.name == "crossfade-shadow-search"])
+    assert begun == [1]

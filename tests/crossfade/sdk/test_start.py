@@ -163,3 +163,21 @@ def test_starting_and_closing_twice_is_once(server: ProtocolServer, start: Start
     client.close()
     client.close()
     assert server.left == [client.client_id]
+
+
+def test_a_client_that_was_closed_can_be_started_again(server: ProtocolServer, start: Start) -> None:
+    server.publish(DONE, LIVE)
+    client = start(client_id="app")
+    changes: list[tuple[str, ...]] = []
+    client.on_change(changes.append)
+    client.close()
+    server.publish(DONE, flag("live", 0), revision=7)
+    client.start()
+    assert (client.status().source, client.status().revision, client.status().connected) == ("network", 7, True)
+    assert client.is_enabled("done", {})
+    assert changes == [("done", "live")]
+    client.switch("done", {}, legacy=int, candidate=int)
+    client.close()
+    assert server.total("done", "candidate", "requests") == 1
+    assert server.left == ["app", "app"]
+    assert not client.is_enabled("done", {})
