@@ -7,7 +7,7 @@ from threading import Event, Thread
 
 from crossfade.sdk.cache import Cache
 from crossfade.sdk.clocks import boottime
-from crossfade.sdk.server import Server, Unreachable
+from crossfade.sdk.server import Confirmation, Server, Unreachable
 from crossfade.sdk.serving import NETWORK, Serving
 from crossfade.sdk.table import Table
 
@@ -52,6 +52,8 @@ class Refresher:
         self._ending = Event()
         self._woken = Event()
         self._news = _NOTHING
+        self._is_recorded = False
+        """Whether a server has said that it knows of this very process; what a parent was told does not count."""
         self._thread = Thread(target=self._run, name="crossfade-refresh", daemon=True)
         self.tried = Event()
         """Set once the first round is over, whatever came of it."""
@@ -117,18 +119,16 @@ class Refresher:
         """Fetch and confirm until both sides speak of the same revision; False if the server is behind."""
         known, news = self._serving.known, self._news
         if known.source != NETWORK:
-            # Whoever stops a complete flag, which needs no validity, must know of this client before it serves that.
-            if not self._server.confirm(self._client_id, known.revision, known.epoch).is_recorded:
-                raise Unreachable("the server could not record this client")
+            self._ask(known)
             self._fetch(None)
-        elif news.is_after(known):
+        elif self._is_recorded and news.is_after(known):
             self._fetch(known.revision if news.revision > known.revision else None)
         for _ in range(MOST_FETCHES):
             if self._ending.is_set():  # a client that is leaving must not be seen again after its goodbye
                 return True
             known = self._serving.table  # what answers is what is confirmed
             asked_at = boottime()
-            answer = self._server.confirm(self._client_id, known.revision, known.epoch)
+            answer = self._ask(known)
             if (answer.revision, answer.epoch) == (known.revision, known.epoch):
                 self._serving.validity.renew(asked_at, answer.valid_for)
                 self.confirmed_at = asked_at
@@ -139,8 +139,16 @@ class Refresher:
         self.wake()  # what was fetched last is still to be confirmed
         return True
 
+    def _ask(self, known: Table) -> Confirmation:
+        answer = self._server.confirm(self._client_id, known.revision, known.epoch)
+        self._is_recorded |= answer.is_recorded
+        return answer
+
     def _fetch(self, revision: int | None) -> None:
         """Serve what is newer; it renews nothing: whoever stops the rollout must know of this client first."""
+        # Nor would a complete flag, which needs no validity, be taken back from a client that nobody knows of.
+        if not self._is_recorded:
+            raise Unreachable("the server could not record this client")
         snapshot = self._server.flags(revision)
         if snapshot is not None and self._serving.install(snapshot, source=NETWORK) and self._cache is not None:
             self._cache.write(snapshot)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.crossfade.sdk.protocol import ProtocolServer, flag
+from tests.crossfade.sdk.waiting import until
 
 ROOT = Path(__file__).parents[3]
 HEAVY = ("numpy", "scipy", "pydantic", "sqlalchemy", "temporalio", "yaml", "msgspec", "asyncpg", "fastapi")
@@ -72,6 +73,26 @@ _, status = os.waitpid(child, 0)
 os._exit(os.waitstatus_to_exitcode(status) if is_valid else 2)
 """
 
+UNKNOWN_FORKING = """
+import os, sys, time
+from crossfade.sdk import Client
+client = Client(sys.argv[1], "secret", refresh=0.05, client_id="app")
+client.start(timeout=30)
+print("started", flush=True)
+sys.stdin.readline()
+child = os.fork()
+if child == 0:
+    sys.stdin.readline()
+    served = client.status().revision
+    print(served, flush=True)
+    deadline = time.monotonic() + 30
+    while client.status().revision < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os._exit(0 if client.status().revision == 3 else 1)
+_, status = os.waitpid(child, 0)
+os._exit(os.waitstatus_to_exitcode(status))
+"""
+
 SOON_FORKING = """
 import os, sys, time
 from crossfade.sdk import Client
@@ -101,6 +122,10 @@ client.switch("search", {}, legacy=int, candidate=threading.Event().wait, compar
 def run(script: str, server: ProtocolServer) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", script, server.url]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+
+
+def questions_of_others(server: ProtocolServer, client_id: str) -> int:
+    return sum(seen["clientId"] != client_id for seen in server.confirmations)
 
 
 def test_a_client_application_loads_two_packages() -> None:
@@ -143,6 +168,30 @@ def test_a_forked_child_has_no_validity_before_it_is_known_itself(server: Protoc
         server.confirms = False
         process.communicate("go on\n", timeout=60)
         assert process.returncode == 0
+
+
+@pytest.mark.skipif(not hasattr(sys, "platform") or sys.platform == "win32", reason="there is no fork")
+def test_a_forked_child_takes_nothing_new_before_it_is_known_itself(server: ProtocolServer) -> None:
+    """A stop would not wait for it; a complete flag needs no validity."""
+    server.publish(flag(percentage=0, revision=2), revision=2)
+    command = [sys.executable, "-W", "ignore", "-c", UNKNOWN_FORKING, server.url]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        server.records = False
+        process.stdin.write("fork\n")
+        process.stdin.flush()
+        until(lambda: questions_of_others(server, "app") > 0)
+        server.publish(flag(percentage=100, revision=3), revision=3)
+        asked = questions_of_others(server, "app")
+        until(lambda: questions_of_others(server, "app") > asked + 2)
+        process.stdin.write("say\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "2\n"
+        server.records = True
+        assert process.wait(60) == 0
 
 
 @pytest.mark.skipif(not hasattr(sys, "platform") or sys.platform == "win32", reason="there is no fork")
