@@ -10,7 +10,7 @@ from crossfade import histogram
 from crossfade.states import Variant
 from crossfade.wire import COMPARISONS, ERRORS, FALLBACKS, MISMATCHES, REQUESTS, RESPONSE_TIME, Summary
 
-MOST_DETAILS = 50
+MOST_DETAILS = MOST_GAUGES = 50
 OTHER = "(other)"
 
 
@@ -88,9 +88,12 @@ class Group:
         if differs:
             self.counters[MISMATCHES] += 1
 
-    def gauge(self, metric: str, value: float) -> None:
-        """Take the level of a gauge."""
+    def gauge(self, metric: str, value: float) -> bool:
+        """Take the level of a gauge; False when there are 50 others already."""
+        if metric not in self.gauges and len(self.gauges) >= MOST_GAUGES:
+            return False
         self.gauges.setdefault(metric, Cell()).add((value,))
+        return True
 
     def summaries(self, key: Key, instance: str) -> Iterator[Summary]:
         """What travels."""

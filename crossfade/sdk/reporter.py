@@ -15,9 +15,8 @@ from crossfade.wire import Summary
 
 log = logging.getLogger("crossfade.sdk")
 
-GROUPS_AT_A_TIME = 10
 ENOUGH_BYTES = 400_000
-"""A batch takes no more groups once it is this long; the server reads a megabyte."""
+"""A batch takes no more groups once it is this long; the server reads a megabyte, and no group fills half of that."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 POST_TIMEOUT = 5.0
 _DEFAULTS = {field.name: field.default for field in fields(Summary) if field.default is not MISSING}
@@ -114,9 +113,10 @@ class Reporter:
     def _seal(self) -> Sealed | None:
         rows: list[str] = []
         samples = size = 0
-        while size < ENOUGH_BYTES and (summaries := self._tally.take(GROUPS_AT_A_TIME)):
-            rows += map(_row, summaries)
-            size = sum(map(len, rows))
+        while size < ENOUGH_BYTES and (summaries := self._tally.take(1)):
+            taken = [_row(summary) for summary in summaries]
+            rows += taken
+            size += sum(map(len, taken))
             samples += sum(summary.count for summary in summaries)
         if not rows:
             return None

@@ -7,6 +7,7 @@ tuples into groups. Both ends are bounded: the oldest goes first, and what went 
 import time
 from collections import deque
 from collections.abc import Iterator
+from heapq import nsmallest
 from threading import Lock
 from time import perf_counter
 from typing import TypeAlias
@@ -102,8 +103,8 @@ class Tally:
             key = Key(int(at + to_wall) // BUCKET_SECONDS * BUCKET_SECONDS, component, variant, revision)
             if what <= FELL_BACK:
                 times.setdefault(key, []).append(value)
-            if what != ANSWERED:
-                _fold(self._group(key), what, value, more)
+            if what != ANSWERED and not _fold(self._group(key), what, value, more):
+                self.dropped.add()
         for key, elapsed_ms in times.items():
             self._group(key).requests(elapsed_ms)
         excess = len(self._groups) - MOST_GROUPS
@@ -112,7 +113,7 @@ class Tally:
 
     def take(self, groups: int) -> list[Summary]:
         """Remove the oldest groups and give their summaries; one thread at a time."""
-        keys = sorted(self._groups)[:groups]
+        keys = nsmallest(groups, self._groups)
         return [summary for key in keys for summary in self._groups.pop(key).summaries(key, self.instance)]
 
     def _drain(self) -> Iterator[Event]:
@@ -141,12 +142,14 @@ class Tally:
         self.dropped.add()
 
 
-def _fold(group: Group, what: int, value: float, more: str | tuple[str, ...]) -> None:
+def _fold(group: Group, what: int, value: float, more: str | tuple[str, ...]) -> bool:
+    """Whether there was room for it."""
     if what in {FAILED, FELL_BACK}:
         group.failure(fell_back=what == FELL_BACK)
     elif isinstance(more, tuple):
         group.comparison(more)
     elif what == GAUGED:
-        group.gauge(more, value)
+        return group.gauge(more, value)
     else:
         group.counters[more] += 1
+    return True

@@ -11,6 +11,9 @@ from crossfade import histogram
 from crossfade.sdk import Client, Comparison
 from crossfade.sdk import client as client_module
 from crossfade.sdk import tally as tally_module
+from crossfade.sdk.comparison import LONGEST_PATH
+from crossfade.sdk.reporter import Reporter
+from crossfade.sdk.server import Server
 from crossfade.sdk.tally import Tally
 from crossfade.sdk.uuid7 import uuid7
 from crossfade.states import Variant
@@ -208,6 +211,31 @@ def test_places_of_mismatches_are_bounded() -> None:
     assert mismatches.details is not None
     assert (len(mismatches.details), mismatches.details["same"]) == (51, 80)
     assert sum(mismatches.details.values()) == 160
+
+
+def test_names_of_gauges_are_bounded() -> None:
+    tally = Tally("here")
+    for number in range(80):
+        tally.gauged("search", Variant.LEGACY, 1, f"queue.{number}", 1.0)
+        tally.gauged("search", Variant.LEGACY, 1, "queue.0", 2.0)
+    tally.fold()
+    gauges = {summary.metric: summary.count for summary in tally.take(100)}
+    assert (len(gauges), gauges["queue.0"], tally.dropped.value) == (50, 81, 30)
+
+
+def test_the_fullest_groups_make_batches_that_the_server_reads(server: ProtocolServer) -> None:
+    tally = Tally("here")
+    for component in range(12):
+        for number in range(60):
+            tally.compared(f"flag-{component}", 1, (f"{number:02}" + "\U0001f600" * (LONGEST_PATH - 2),))
+            tally.gauged(f"flag-{component}", Variant.CANDIDATE, 1, f"{'q' * 90}{number}", 0.1)
+    asked = Server(server.url, "secret")
+    reporter = Reporter(asked, tally, client_id="app", interval=0.05)
+    reporter.start()
+    reporter.end(30)
+    asked.close()
+    assert max(len(post.body) for post in server.posts) < 2**20
+    assert sum(row["count"] for row in server.counted() if row["metric"] == "comparisons") == 12 * 60
 
 
 def test_batch_ids_are_of_version_7_and_grow() -> None:
