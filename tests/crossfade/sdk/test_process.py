@@ -93,6 +93,25 @@ _, status = os.waitpid(child, 0)
 os._exit(os.waitstatus_to_exitcode(status))
 """
 
+MULTIPROCESSING = """
+import multiprocessing, sys
+from crossfade.sdk import Client
+client = Client(sys.argv[1], "secret", refresh=60, client_id="app")
+client.start(timeout=30)
+def call():
+    for _ in range(9):
+        client.switch("search", {}, legacy=int, candidate=int)
+def call_and_pass_on():
+    call()
+    begin(call)
+def begin(target):
+    child = multiprocessing.get_context("fork").Process(target=target)
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+begin(call_and_pass_on)
+"""
+
 SOON_FORKING = """
 import os, sys, time
 from crossfade.sdk import Client
@@ -148,6 +167,17 @@ def test_a_forked_child_follows_reports_and_leaves_by_itself(server: ProtocolSer
     assert len(clients) == 2
     assert clients == set(server.left)
     assert {seen["clientId"] for seen in server.confirmations} == clients
+
+
+@pytest.mark.skipif(not hasattr(sys, "platform") or sys.platform == "win32", reason="there is no fork")
+def test_children_of_multiprocessing_report_and_say_goodbye(server: ProtocolServer) -> None:
+    """They end without what was registered with `atexit`."""
+    server.publish(flag(percentage=100))
+    done = run(MULTIPROCESSING, server)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert server.total("search", "candidate", "requests") == 18
+    assert len(server.left) == 3
+    assert set(server.left) >= {seen["clientId"] for seen in server.confirmations}
 
 
 @pytest.mark.skipif(not hasattr(sys, "platform") or sys.platform == "win32", reason="there is no fork")
