@@ -21,6 +21,7 @@ from local.postgres import Postgres, serve
 from tests.api.conftest import ADMIN, NO_TEMPORAL, SDK, calling, listening, running
 from tests.conftest import _migrate
 from tests.dashboards import DASHBOARD, viewing
+from tests.faults.processes import children, tell
 
 HEALTH = "/api/migration/health"
 FLAG = "/api/migration/feature-flags/search"
@@ -57,25 +58,11 @@ class Server:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         family = [self.pid, *children(self.pid)]
-        for pid in family:
-            os.kill(pid, signal.SIGSTOP)
+        tell(family, signal.SIGSTOP)
         try:
             yield
         finally:
-            for pid in family:
-                os.kill(pid, signal.SIGCONT)
-
-
-def children(parent: int) -> list[int]:
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            _, _, rest = stat.read_text().rpartition(") ")
-        except OSError:
-            continue
-        if int(rest.split()[1]) == parent:
-            found.append(int(stat.parent.name))
-    return found
+            tell(family, signal.SIGCONT)
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -126,8 +126,7 @@ class Server:
 
     def kill(self) -> None:
         """kill -9 of every process of it, as when its machine dies."""
-        for pid in self.family():
-            os.kill(pid, signal.SIGKILL)
+        tell(self.family(), signal.SIGKILL)
         self._child = None
         self._stack.close()
 
@@ -135,13 +134,11 @@ class Server:
     def frozen(self) -> Iterator[None]:
         """SIGSTOP of every process of it, for as long as the context lasts."""
         family = self.family()
-        for pid in family:
-            os.kill(pid, signal.SIGSTOP)
+        tell(family, signal.SIGSTOP)
         try:
             yield
         finally:
-            for pid in family:
-                os.kill(pid, signal.SIGCONT)
+            tell(family, signal.SIGCONT)
 
     def close(self) -> None:
         """End it in good order."""
@@ -232,6 +229,13 @@ def running_cluster() -> Iterator[Cluster]:
         finally:
             cluster.close()
             remove(home)
+
+
+def tell(pids: Iterable[int], number: signal.Signals) -> None:
+    """Send a signal to each; some may have ended by themselves since they were listed."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def children(parent: int) -> list[int]:
