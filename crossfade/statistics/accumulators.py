@@ -7,11 +7,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crossfade.errors import InvalidArgument
-from crossfade.statistics.arguments import Floats, aligned, counts, floats, not_negatives, numbers
-from crossfade.statistics.exact import cross_difference, two_sum
+from crossfade.statistics.arguments import Floats, aligned, counts, fit, floats, not_negatives, numbers
+from crossfade.statistics.exact import cross_difference, quotient, two_product, two_sum
 
 # A sum of squares that is known only up to rounding may come out this much below zero, relative to its size.
 _ROUNDING = 1e-9
+# Beyond them squares, and sums of 2**53 of them, would leave the range of a float.
+_LARGEST, _LARGEST_SQUARES = 1e140, 1e300
+_LARGEST_M2 = 1e280
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +31,8 @@ class Moments:
         rest: What is to be added to `mean`, less than its last digit.
 
     Raises:
-        InvalidArgument: `n` is not a count, `mean` or `m2` is not finite, `m2` is negative, or the shapes do not fit.
+        InvalidArgument: `n` is not a count, `mean` is not a number of a size of at most 1e140, `m2` not one from 0 to
+            1e280, or the shapes do not fit.
     """
 
     n: Floats
@@ -39,8 +43,8 @@ class Moments:
     def __post_init__(self) -> None:
         n, mean, m2, rest = aligned(
             n=counts(self.n, "n"),
-            mean=numbers(self.mean, "mean"),
-            m2=not_negatives(self.m2, "m2"),
+            mean=numbers(self.mean, "mean", largest=_LARGEST),
+            m2=not_negatives(self.m2, "m2", largest=_LARGEST_M2),
             rest=numbers(self.rest, "rest"),
         )
         object.__setattr__(self, "rest", np.where(n > 0, rest, 0.0))
@@ -51,7 +55,7 @@ class Moments:
     @classmethod
     def of(cls, values: ArrayLike) -> Self:
         """The moments of raw values, which lie along the last axis."""
-        given = numbers(values, "values")
+        given = numbers(values, "values", largest=_LARGEST)
         n = np.full(given.shape[:-1], given.shape[-1])
         if not given.shape[-1]:
             return cls.from_variance(n, np.zeros(n.shape), np.zeros(n.shape))
@@ -69,22 +73,25 @@ class Moments:
         given = aligned(n=counts(n, "n"), mean=floats(mean, "mean"), variance=floats(variance, "variance"))
         size, centre, spread = given
         centre, spread = np.where(size > 0, centre, 0.0), np.where(size > 1, spread, 0.0)
-        return cls(size, centre, not_negatives(spread, "variance") * np.maximum(size - 1, 0))
+        spread = not_negatives(spread, "variance", largest=_LARGEST_M2)
+        return cls(size, centre, spread * np.maximum(size - 1, 0))
 
     @classmethod
     def from_sums(cls, n: ArrayLike, total: ArrayLike, squares: ArrayLike) -> Self:
-        """The moments behind a sum and a sum of squares; for a mean far above the deviations digits are lost.
+        """The moments behind a sum and a sum of squares: no digit is lost that the two sums have.
 
         Raises:
             InvalidArgument: `squares` is smaller than the sum allows.
         """
-        given = aligned(n=counts(n, "n"), total=numbers(total, "total"), squares=not_negatives(squares, "squares"))
+        squares = not_negatives(squares, "squares", largest=_LARGEST_SQUARES)
+        given = aligned(n=counts(n, "n"), total=numbers(total, "total"), squares=squares)
         size, summed, squared = given
-        mean = summed / np.maximum(size, 1)
-        m2 = squared - summed * mean
-        if not bool(np.all(m2 >= -_ROUNDING * np.maximum(squared, 1))):
+        trials = np.maximum(size, 1)
+        largest = np.sqrt(trials) * (np.sqrt(squared) * (1 + _ROUNDING) + _ROUNDING)
+        if not bool(np.all(np.abs(summed) <= largest)):
             raise InvalidArgument("squares", "must not be smaller than total squared over n")
-        return cls(size, mean, np.maximum(m2, 0.0))
+        mean, rest = quotient(summed, trials)
+        return cls(size, mean, np.maximum(_central(squared, summed, mean, rest), 0.0), rest)
 
     @property
     def variance(self) -> Floats:
@@ -93,6 +100,7 @@ class Moments:
 
     def __add__(self, other: Self) -> Self:
         """The moments of the values of both."""
+        fit(self.n, other.n)
         n = self.n + other.n
         share = other.n / np.maximum(n, 1)
         delta = mean_difference(self, other)
@@ -144,6 +152,7 @@ class Counts:
 
     def __add__(self, other: Self) -> Self:
         """The counts of both."""
+        fit(self.n, other.n)
         return type(self)(self.n + other.n, self.successes + other.successes)
 
 
@@ -187,8 +196,10 @@ class RatioMoments:
     ) -> Self:
         """The moments behind sums of numerator, its square, denominator, its square, and the product of the two."""
         numerator, denominator = Moments.from_sums(n, num, num2), Moments.from_sums(n, den, den2)
-        comoment = numbers(product, "product") - numerator.n * numerator.mean * denominator.mean
-        return cls(numerator, denominator, comoment)
+        products, total, _ = aligned(
+            product=numbers(product, "product", largest=_LARGEST_SQUARES), num=numbers(num, "num"), n=numerator.n
+        )
+        return cls(numerator, denominator, _central(products, total, denominator.mean, denominator.rest))
 
     @classmethod
     def of(cls, numerator: ArrayLike, denominator: ArrayLike) -> Self:
@@ -197,16 +208,23 @@ class RatioMoments:
         if above.shape != below.shape:
             raise InvalidArgument("denominator", "must have the shape of numerator")
         first, second = Moments.of(above), Moments.of(below)
-        deviations = (above - above.mean(axis=-1, keepdims=True)) * (below - below.mean(axis=-1, keepdims=True))
+        deviations = (above - first.mean[..., None]) * (below - second.mean[..., None])
         return cls(first, second, np.atleast_1d(deviations.sum(axis=-1)))
 
     def __add__(self, other: Self) -> Self:
         """The moments of the units of both."""
+        fit(self.numerator.n, other.numerator.n)
         n = self.numerator.n + other.numerator.n
         share = self.numerator.n * (other.numerator.n / np.maximum(n, 1))
-        apart = (other.numerator.mean - self.numerator.mean) * (other.denominator.mean - self.denominator.mean)
+        apart = mean_difference(self.numerator, other.numerator) * mean_difference(self.denominator, other.denominator)
         return type(self)(
             self.numerator + other.numerator,
             self.denominator + other.denominator,
             self.comoment + other.comoment + apart * share,
         )
+
+
+def _central(products: Floats, total: Floats, mean: Floats, rest: Floats) -> Floats:
+    """The sum of products less total times mean: what is left for the deviations, with all its digits."""
+    nearest, lost = two_product(total, mean)
+    return (products - nearest) - lost - total * rest

@@ -12,6 +12,7 @@ Texts = NDArray[np.str_]
 
 # Above 2**53 a float no longer tells n from n + 1.
 _LARGEST_COUNT = 2.0**53
+_LARGEST_FLOAT = float(np.finfo(np.float64).max)
 
 
 def floats(value: ArrayLike, argument: str) -> Floats:
@@ -29,15 +30,16 @@ def floats(value: ArrayLike, argument: str) -> Floats:
     return np.atleast_1d(given.astype(np.float64))
 
 
-def numbers(value: ArrayLike, argument: str) -> Floats:
-    """Finite numbers, at least one-dimensional.
+def numbers(value: ArrayLike, argument: str, *, largest: float = _LARGEST_FLOAT) -> Floats:
+    """Finite numbers, at least one-dimensional; `largest` leaves room for what is computed with them.
 
     Raises:
-        InvalidArgument: Something in it is not a number, or NaN, or infinite.
+        InvalidArgument: Something in it is not a number, or NaN, or infinite, or larger in size.
     """
     given = floats(value, argument)
-    if not bool(np.all(np.isfinite(given))):
-        raise InvalidArgument(argument, "must be finite numbers")
+    if not bool(np.all(np.abs(given) <= largest)):
+        size = "" if largest == _LARGEST_FLOAT else f" of a size of at most {largest:.0e}"
+        raise InvalidArgument(argument, f"must be finite numbers{size}")
     return given
 
 
@@ -54,25 +56,25 @@ def counts(value: ArrayLike, argument: str) -> Floats:
     return given
 
 
-def positives(value: ArrayLike, argument: str) -> Floats:
+def positives(value: ArrayLike, argument: str, *, largest: float = _LARGEST_FLOAT) -> Floats:
     """Finite numbers above 0, at least one-dimensional.
 
     Raises:
         InvalidArgument: Something in it is not such a number.
     """
-    given = numbers(value, argument)
+    given = numbers(value, argument, largest=largest)
     if not bool(np.all(given > 0)):
         raise InvalidArgument(argument, "must be above 0")
     return given
 
 
-def not_negatives(value: ArrayLike, argument: str) -> Floats:
+def not_negatives(value: ArrayLike, argument: str, *, largest: float = _LARGEST_FLOAT) -> Floats:
     """Finite numbers of 0 or more, at least one-dimensional.
 
     Raises:
         InvalidArgument: Something in it is not such a number.
     """
-    given = numbers(value, argument)
+    given = numbers(value, argument, largest=largest)
     if not bool(np.all(given >= 0)):
         raise InvalidArgument(argument, "must not be negative")
     return given
@@ -115,6 +117,15 @@ def aligned(**arguments: Floats) -> list[Floats]:
         except ValueError:
             raise InvalidArgument(name, f"must have a shape that fits {_others(arguments, name)}") from None
     return [np.broadcast_to(array, shape) for array in arguments.values()]
+
+
+def fit(first: Floats, other: Floats) -> None:
+    """Refuse to add what is not of the same metrics.
+
+    Raises:
+        InvalidArgument: The shape of `other` does not fit that of `first`.
+    """
+    aligned(one=first, other=other)
 
 
 def _others(arguments: dict[str, Floats], name: str) -> str:

@@ -17,6 +17,8 @@ from crossfade.statistics.evidence import log_mean_exp
 from crossfade.statistics.mixtures import tuning
 from crossfade.statistics.stratified import StratifiedMeans
 
+# Leaves room for the sum of all looks.
+_LARGEST = 1e290
 _STANDARD_EFFECTS = np.linspace(-2, 2, 9)
 
 
@@ -63,7 +65,7 @@ class Detector:
         Raises:
             InvalidArgument: One is not finite, or the shape is not the detector's.
         """
-        logs = numbers(increments, "increments")
+        logs = numbers(increments, "increments", largest=_LARGEST)
         if logs.shape != self.log_sums.shape:
             raise InvalidArgument("increments", "must have a row per metric and a column per alternative")
         # (sum so far + the test that starts now) times the look's likelihood ratio.

@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike
 
-from crossfade.statistics.arguments import Bools, Floats, Texts, probabilities
+from crossfade.statistics.arguments import Bools, Floats, Texts, floats, probabilities
 
 
 class Status(StrEnum):
@@ -43,6 +43,13 @@ def told_where(condition: Bools, values: Floats) -> Floats:
     return values if condition.all() else np.where(condition, values, np.nan)
 
 
+def share_of(part: Floats, whole: Floats) -> Floats:
+    """Part over whole; NaN where there is no whole, or no float for the result."""
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        share = part / whole
+    return told_where(np.isfinite(share), share)
+
+
 def peak(earlier: ArrayLike, log_e: ArrayLike) -> Floats:
     """The largest evidence so far: begin with 0 (an e-value of 1); a look without a decision changes nothing."""
     largest: Floats = np.fmax(np.asarray(earlier, dtype=np.float64), np.asarray(log_e, dtype=np.float64))
@@ -58,9 +65,9 @@ def rejects(log_e: ArrayLike, *, alpha: ArrayLike) -> Bools:
     """Whether an e-value reaches 1/alpha; never where there is no decision (NaN).
 
     Raises:
-        InvalidArgument: `alpha` is not between 0 and 1.
+        InvalidArgument: `log_e` is not numbers, or `alpha` is not between 0 and 1.
     """
-    reached: Bools = np.asarray(log_e, dtype=np.float64) >= -np.log(probabilities(alpha, "alpha"))
+    reached: Bools = floats(log_e, "log_e") >= -np.log(probabilities(alpha, "alpha"))
     return reached
 
 

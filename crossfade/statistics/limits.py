@@ -5,12 +5,11 @@ lower = B(alpha; k, n - k + 1), upper = B(1 - alpha; k + 1, n - k).
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
 from crossfade.errors import InvalidArgument
-
-Floats = NDArray[np.float64]
+from crossfade.statistics.arguments import Floats, aligned, counts, probabilities
 
 
 def lower_bound(events: ArrayLike, trials: ArrayLike, *, alpha: ArrayLike) -> Floats:
@@ -44,26 +43,10 @@ def upper_bound(events: ArrayLike, trials: ArrayLike, *, alpha: ArrayLike) -> Fl
     return bounds
 
 
-def _checked(events: ArrayLike, trials: ArrayLike, alpha: ArrayLike) -> tuple[Floats, Floats, Floats]:
-    k, n = _counts(events, "events"), _counts(trials, "trials")
-    a = np.asarray(alpha, dtype=np.float64)
-    if not bool(np.all((a > 0) & (a < 1))):
-        raise InvalidArgument("alpha", "must lie between 0 and 1")
-    try:
-        k, n, a = (np.atleast_1d(array) for array in np.broadcast_arrays(k, n, a))
-    except ValueError:
-        raise InvalidArgument("events", "must have a shape that fits trials and alpha") from None
+def _checked(events: ArrayLike, trials: ArrayLike, alpha: ArrayLike) -> list[Floats]:
+    n, k, a = aligned(
+        trials=counts(trials, "trials"), events=counts(events, "events"), alpha=probabilities(alpha, "alpha")
+    )
     if not bool(np.all(k <= n)):
         raise InvalidArgument("events", "must not exceed trials")
-    return k, n, a
-
-
-def _counts(value: ArrayLike, argument: str) -> Floats:
-    given = np.asarray(value)
-    if given.dtype.kind not in "iuf":
-        raise InvalidArgument(argument, "must be whole numbers")
-    counts = given.astype(np.float64)
-    # Above 2**53 a float no longer tells n from n + 1.
-    if not bool(np.all((counts >= 0) & (counts <= 2.0**53) & (counts == np.floor(counts)))):
-        raise InvalidArgument(argument, "must be whole numbers from 0 to 2**53")
-    return counts
+    return [k, n, a]

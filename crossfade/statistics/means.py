@@ -8,7 +8,7 @@ from scipy import special
 
 from crossfade.statistics.accumulators import Moments, mean_difference
 from crossfade.statistics.arguments import Floats, Texts, aligned, numbers, probabilities
-from crossfade.statistics.evidence import Status
+from crossfade.statistics.evidence import Status, share_of
 from crossfade.statistics.tails import log_student, probability
 
 VALIDITY = "valid only at the planned end"
@@ -73,10 +73,9 @@ def welch(control: Moments, treatment: Moments, *, confidence: ArrayLike = 0.95,
     log_p = np.where(is_same, 0.0, np.minimum(log_p, 0.0))
     # Symmetric, and exact for confidences near 1, where 1 - alpha / 2 loses digits.
     half = np.where(varies, -special.stdtrit(degrees, (1 - level) / 2) * error, np.nan)
-    centre = np.where(control.mean != 0, control.mean, np.nan)
     return Welch(
         difference=difference,
-        relative=difference / centre,
+        relative=share_of(difference, control.mean),
         error=error,
         t=t,
         degrees=degrees,

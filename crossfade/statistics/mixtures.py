@@ -17,6 +17,8 @@ from crossfade.statistics.arguments import Floats, aligned, not_negatives, numbe
 from crossfade.statistics.tails import log_scaled_normal
 
 _NEWTON_STEPS = 12
+# Leaves room for the bound.
+_LARGEST = 1e300
 
 
 def tuning(v_opt: ArrayLike, *, alpha: ArrayLike, sides: int = 2) -> Floats:
@@ -50,16 +52,17 @@ def two_sided_log_e(score: ArrayLike, information: ArrayLike, *, rho: ArrayLike)
         rho: As given by `tuning`.
 
     Raises:
-        InvalidArgument: One is not finite, V is negative, rho is not above 0, or the shapes do not fit.
+        InvalidArgument: One is not finite, V is negative, rho is not above 0, V or rho is above 1e300, or the shapes do
+            not fit.
     """
     s, v, r = _checked(score, information, rho)
-    return standardised(s, v + r) ** 2 / 2 - np.log1p(v / r) / 2
+    return standardised(s, v + r) ** 2 / 2 - _log_growth(v, r) / 2
 
 
 def one_sided_log_e(score: ArrayLike, information: ArrayLike, *, rho: ArrayLike) -> Floats:
     """The log e-value against "S has a mean of at most 0"; arguments and errors as in `two_sided_log_e`."""
     s, v, r = _checked(score, information, rho)
-    return log_scaled_normal(standardised(s, v + r)) - np.log1p(v / r) / 2
+    return log_scaled_normal(standardised(s, v + r)) - _log_growth(v, r) / 2
 
 
 def two_sided_bound(information: ArrayLike, *, rho: ArrayLike, alpha: ArrayLike) -> Floats:
@@ -69,7 +72,7 @@ def two_sided_bound(information: ArrayLike, *, rho: ArrayLike, alpha: ArrayLike)
         InvalidArgument: As in `two_sided_log_e`, or `alpha` is not between 0 and 1.
     """
     _, v, r = _checked(0.0, information, rho)
-    reach: Floats = np.sqrt((v + r) * (np.log1p(v / r) - 2 * np.log(probabilities(alpha, "alpha"))))
+    reach: Floats = np.sqrt((v + r) * (_log_growth(v, r) - 2 * np.log(probabilities(alpha, "alpha"))))
     return reach
 
 
@@ -80,7 +83,7 @@ def one_sided_bound(information: ArrayLike, *, rho: ArrayLike, alpha: ArrayLike)
     convex and rising, so Newton's steps from the right of the root never overshoot.
     """
     _, v, r = _checked(0.0, information, rho)
-    target = -np.log(probabilities(alpha, "alpha")) - 0.5 * np.log(4 * r / (v + r))
+    target = _log_growth(v, r) / 2 - np.log(probabilities(alpha, "alpha")) - np.log(2.0)
     u = np.sqrt(2 * np.maximum(target + np.log(2.0), 0.0))
     for _ in range(_NEWTON_STEPS):
         log_phi = special.log_ndtr(u)
@@ -142,12 +145,20 @@ def mean_sequence(control: Moments, treatment: Moments, *, alpha: ArrayLike, n_s
 
 def standardised(score: Floats, variance: Floats) -> Floats:
     """The score in standard deviations, cut off where its square would overflow."""
-    return np.clip(score / np.sqrt(variance), -1e150, 1e150)
+    with np.errstate(over="ignore"):
+        return np.clip(score / np.sqrt(variance), -1e150, 1e150)
+
+
+def _log_growth(information: Floats, rho: Floats) -> Floats:
+    """ln((V + rho) / rho), of any two floats."""
+    largest = np.maximum(information, rho)
+    growth: Floats = np.log1p(np.minimum(information, rho) / largest) + (np.log(largest) - np.log(rho))
+    return growth
 
 
 def _checked(score: ArrayLike, information: ArrayLike, rho: ArrayLike) -> list[Floats]:
     return aligned(
         score=numbers(score, "score"),
-        information=not_negatives(information, "information"),
-        rho=positives(rho, "rho"),
+        information=not_negatives(information, "information", largest=_LARGEST),
+        rho=positives(rho, "rho", largest=_LARGEST),
     )

@@ -63,10 +63,11 @@ def split_alpha(alpha: float, steps: int, *, weights: ArrayLike | None = None) -
         InvalidArgument: An argument is out of range, or `weights` is not one per step.
     """
     whole = probabilities(alpha, "alpha")
-    if not bool(np.all(counts(steps, "steps") >= 1)):
+    size = counts(steps, "steps")
+    if not (size.shape == (1,) and size[0] >= 1):
         raise InvalidArgument("steps", "must be a whole number of 1 or more")
-    shares = np.ones(steps) if weights is None else positives(weights, "weights")
-    if shares.shape != (steps,):
+    shares = np.ones(int(size[0])) if weights is None else positives(weights, "weights")
+    if shares.shape != (size[0],):
         raise InvalidArgument("weights", "must be one per step")
     parts = whole * (shares / shares.max() / (shares / shares.max()).sum())
     # Rounded down, so that the sum never exceeds the whole.

@@ -11,7 +11,16 @@ from scipy import special
 
 from crossfade.errors import InvalidArgument
 from crossfade.statistics.accumulators import Counts, Moments, mean_difference, rate_difference
-from crossfade.statistics.arguments import Bools, Floats, Texts, aligned, direction, not_negatives, probabilities
+from crossfade.statistics.arguments import (
+    Bools,
+    Floats,
+    Texts,
+    aligned,
+    direction,
+    floats,
+    not_negatives,
+    probabilities,
+)
 from crossfade.statistics.evidence import Status, log_p_value, rejects
 from crossfade.statistics.means import in_errors, standard_error
 from crossfade.statistics.multiple import holm
@@ -137,10 +146,9 @@ def judge_guardrails(harm_peaks: ArrayLike, noninferiority_peaks: ArrayLike, *, 
         alpha: Error probability of either decision.
 
     Raises:
-        InvalidArgument: `alpha` is out of range, or the two differ in shape.
+        InvalidArgument: A peak is not a number, `alpha` is out of range, or the two differ in shape.
     """
-    harm = np.atleast_1d(np.asarray(harm_peaks, dtype=np.float64))
-    safe = np.atleast_1d(np.asarray(noninferiority_peaks, dtype=np.float64))
+    harm, safe = floats(harm_peaks, "harm_peaks"), floats(noninferiority_peaks, "noninferiority_peaks")
     if harm.shape != safe.shape:
         raise InvalidArgument("noninferiority_peaks", "must have the shape of harm_peaks")
     strictness = np.log(probabilities(alpha, "alpha"))

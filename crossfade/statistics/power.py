@@ -15,6 +15,8 @@ HORIZON_DAYS = 90.0
 """Beyond it the answer is "> 90 days": widen the margin or raise the percentage."""
 _BISECTIONS = 60
 _LARGEST_SAMPLE = 2.0**50
+# No float holds the sample that a smaller effect needs, nor what a larger number is multiplied to.
+_SMALLEST, _LARGEST = 1e-100, 1e100
 _DAYS = np.geomspace(1e-3, HORIZON_DAYS, 120)
 
 
@@ -33,7 +35,7 @@ def sample_size_proportions(
 
     Args:
         p_control: Control's share, between 0 and 1.
-        p_treatment: Treatment's share, another one.
+        p_treatment: Treatment's share, at least 1e-100 apart.
         alpha: Error probability, two-sided.
         power: Probability of finding the difference.
         control_per_treatment: k, units of control for each unit of treatment, above 0.
@@ -48,7 +50,7 @@ def sample_size_proportions(
         power=probabilities(power, "power"),
         control_per_treatment=positives(control_per_treatment, "control_per_treatment"),
     )
-    if not bool(np.all(c != t)):
+    if not bool(np.all(np.abs(c - t) >= _SMALLEST)):
         raise InvalidArgument("p_treatment", "must differ from p_control")
     quantiles = special.ndtri(b) - special.ndtri(a / 2)
     sizes: Floats = quantiles**2 * (t * (1 - t) + c * (1 - c) / k) / (t - c) ** 2
@@ -70,9 +72,9 @@ def power_means(effect: ArrayLike, n_first: ArrayLike, *, ratio: ArrayLike = 1.0
         InvalidArgument: An argument is out of range, or the shapes do not fit.
     """
     d, n, r, a = aligned(
-        effect=numbers(effect, "effect"),
-        n_first=positives(n_first, "n_first"),
-        ratio=positives(ratio, "ratio"),
+        effect=numbers(effect, "effect", largest=_LARGEST),
+        n_first=positives(n_first, "n_first", largest=_LARGEST),
+        ratio=positives(ratio, "ratio", largest=_LARGEST),
         alpha=probabilities(alpha, "alpha"),
     )
     if not bool(np.all(n * (1 + r) > 2)):  # noqa: PLR2004  each arm spends a degree of freedom
@@ -88,7 +90,7 @@ def sample_size_means(
     The inverse of `power_means`, by bisection; at least what leaves a degree of freedom.
 
     Args:
-        effect: The difference in standard deviations, not 0.
+        effect: The difference in standard deviations, at least 1e-100 in size.
         alpha: Error probability, two-sided.
         power: Probability of finding the difference, above alpha.
         ratio: Units of the second arm for each of the first, above 0.
@@ -97,13 +99,13 @@ def sample_size_means(
         InvalidArgument: An argument is out of range, or the shapes do not fit.
     """
     d, a, b, r = aligned(
-        effect=numbers(effect, "effect"),
+        effect=numbers(effect, "effect", largest=_LARGEST),
         alpha=probabilities(alpha, "alpha"),
         power=probabilities(power, "power"),
-        ratio=positives(ratio, "ratio"),
+        ratio=positives(ratio, "ratio", largest=_LARGEST),
     )
-    if not bool(np.all(d != 0)):
-        raise InvalidArgument("effect", "must not be 0")
+    if not bool(np.all(np.abs(d) >= _SMALLEST)):
+        raise InvalidArgument("effect", "must not be 0, nor smaller than 1e-100")
     if not bool(np.all(b > a)):
         raise InvalidArgument("power", "must exceed alpha")
     # In logarithms, between one degree of freedom and four times the normal approximation, plus a few.

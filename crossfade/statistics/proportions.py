@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from crossfade.statistics.accumulators import Counts, rate_difference
-from crossfade.statistics.arguments import Bools, Floats, Texts, aligned, probabilities
+from crossfade.statistics.arguments import Bools, Floats, Texts, aligned, fit, probabilities
 from crossfade.statistics.evidence import Status
 from crossfade.statistics.exact import cross_difference
 from crossfade.statistics.tails import SMALLEST, log_chi_square, log_normal, probability
@@ -16,6 +16,7 @@ from crossfade.statistics.tails import SMALLEST, log_chi_square, log_normal, pro
 MINIMUM_EXPECTED = 5
 """Fisher's exact test decides while an expected cell of the table is below this."""
 _NEGLIGIBLE = 300
+_LARGEST = 2.0**53
 # Tables whose chances differ by less are taken for equally likely, as R does.
 _TIE = 1e-7
 
@@ -31,7 +32,8 @@ class TwoProportions:
         log_p: Natural logarithm of the two-sided p-value of z.
         p: That p-value, at least 2.2e-308.
         p_greater: One-sided p-value of "treatment's share is the greater".
-        exact_p: Fisher's two-sided p-value where an expected cell is below 5, else NaN.
+        exact_p: Fisher's two-sided p-value where an expected cell is below 5, else NaN, as it is with more
+            than 2**53 trials in both arms.
         low: Lower end of Newcombe's interval.
         high: Upper end of it.
         status: A `Status` each.
@@ -170,6 +172,7 @@ class Strata:
 
     def __add__(self, other: Self) -> Self:
         """The sums over the buckets of both."""
+        fit(self.weight, other.weight)
         return type(self)(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 
 
@@ -246,6 +249,8 @@ def _fisher(control: Counts, treatment: Counts, is_decided: Bools) -> Floats:
     n_c, n_t, x_c, x_t = np.broadcast_arrays(control.n, treatment.n, control.successes, treatment.successes)
     successes, total = x_c + x_t, np.maximum(n_c + n_t, 1)
     smallest = np.minimum(n_c, n_t) * (np.minimum(successes, total - successes) / total)
+    # Beyond that a float no longer tells the whole from the whole and one.
+    is_decided = is_decided & (total <= _LARGEST)
     small = is_decided & np.broadcast_to(smallest < MINIMUM_EXPECTED, is_decided.shape)
     exact = np.full(small.shape, np.nan)
     for at in np.argwhere(small):

@@ -9,7 +9,7 @@ from scipy import stats
 from crossfade.errors import InvalidArgument
 from crossfade.histogram import ACCURACY
 from crossfade.statistics.accumulators import Counts
-from crossfade.statistics.arguments import Floats, counts, probabilities
+from crossfade.statistics.arguments import Floats, counts, numbers, probabilities
 from crossfade.statistics.histogram import Histograms
 
 
@@ -77,10 +77,8 @@ def share_above(histograms: Histograms, limits: ArrayLike, *, zeros: ArrayLike =
         InvalidArgument: A limit is not finite, or a shape does not fit.
     """
     before = _per_histogram(histograms, counts(zeros, "zeros"), "zeros")
-    given = np.atleast_1d(np.asarray(limits, dtype=np.float64))
-    if not bool(np.all(np.isfinite(given))):
-        raise InvalidArgument("limits", "must be finite numbers")
-    return Counts.of(histograms.totals() + before, histograms.above(_per_histogram(histograms, given, "limits")))
+    given = _per_histogram(histograms, numbers(limits, "limits"), "limits")
+    return Counts.of(histograms.totals() + before, histograms.above(given))
 
 
 def _per_histogram(histograms: Histograms, given: Floats, argument: str) -> Floats:

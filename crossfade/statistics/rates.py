@@ -7,7 +7,7 @@ may be looked at at any time (Lindon & Malek 2022, of which the abstract was rea
 Exact for Poisson counts, conservative for shares, the more the more frequent: above 10 % means are better (M4).
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Self
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from crossfade.errors import InvalidArgument
 from crossfade.statistics.accumulators import Counts
-from crossfade.statistics.arguments import Floats, Integers, aligned, positives, probabilities
+from crossfade.statistics.arguments import Floats, Integers, aligned, fit, positives, probabilities
 from crossfade.statistics.priors import ANY_HARM, AROUND, PRIOR_SPREAD, STEPS, HarmPrior, log_normal_weights
 
 _AROUND_WEIGHTS = np.exp(log_normal_weights(AROUND, PRIOR_SPREAD))
@@ -68,6 +68,12 @@ class RateDesign:
         """The design, given as anything that is an array."""
         return cls(positives(null_ratio, "null_ratio"), positives(margin, "margin"))
 
+    def is_that_of(self, other: Self) -> bool:
+        """Whether the other asks the same of the same metrics."""
+        return self is other or (
+            np.array_equal(self.null_ratio, other.null_ratio) and np.array_equal(self.margin, other.margin)
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RateEvidence:
@@ -81,6 +87,7 @@ class RateEvidence:
         x_treatment: Events of treatment.
         above: Mantel and Haenszel's sum of x_t n_c / (n_c + n_t).
         below: The sum of x_c n_t / (n_c + n_t).
+        design: What was asked.
     """
 
     log_likelihood: Floats
@@ -90,6 +97,7 @@ class RateEvidence:
     x_treatment: Floats
     above: Floats
     below: Floats
+    design: RateDesign
 
     @classmethod
     def of(cls, control: Counts, treatment: Counts, *, design: RateDesign) -> Self:
@@ -109,6 +117,7 @@ class RateEvidence:
             x_treatment=x_t,
             above=x_t * (1 - share),
             below=x_c * share,
+            design=design,
         )
 
     @classmethod
@@ -130,9 +139,13 @@ class RateEvidence:
 
     def __add__(self, other: Self) -> Self:
         """The evidence of the buckets of both, which must share their design."""
-        if len(self.log_likelihood) != len(other.log_likelihood):
+        fit(self.n_control, other.n_control)
+        if not self.design.is_that_of(other.design):
             raise InvalidArgument("other", "must be of the same design")
-        return type(self)(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+        return replace(self, **{each: getattr(self, each) + getattr(other, each) for each in _SUMS})
+
+
+_SUMS = tuple(each.name for each in fields(RateEvidence) if each.name != "design")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

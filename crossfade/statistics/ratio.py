@@ -7,9 +7,13 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from crossfade.statistics.accumulators import Moments, RatioMoments
-from crossfade.statistics.arguments import Floats, Texts, aligned, probabilities
-from crossfade.statistics.evidence import Status
+from crossfade.statistics.arguments import Floats, Texts, aligned, numbers, probabilities
+from crossfade.statistics.evidence import Status, share_of, told_where
+from crossfade.statistics.means import in_errors
 from crossfade.statistics.tails import log_normal, probability
+
+# Of a larger ratio, or error, no float holds the square.
+_LARGEST = 1e150
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,24 +73,25 @@ def compare_ratios(control: RatioMoments, treatment: RatioMoments, *, confidence
     ratio_t, variance_t = _estimate(treatment)
     difference, error = ratio_t - ratio_c, np.sqrt(variance_c + variance_t)
     divisor = np.where(error > 0, error, np.nan)
-    log_p = np.where((error == 0) & (difference == 0), 0.0, log_normal(difference / divisor))
+    z = in_errors(difference, divisor)
+    log_p = np.where((error == 0) & (difference == 0), 0.0, log_normal(z))
     half = -special.ndtri((1 - level) / 2) * divisor
-    base = np.where(ratio_c != 0, ratio_c, np.nan)
+    error_c, error_t = np.sqrt(variance_c), np.sqrt(variance_t)
     undecided = np.where(error == 0, Status.DEGENERATE_VARIANCE, Status.OK)
     return RatioComparison(
         ratio_control=ratio_c,
         ratio_treatment=ratio_t,
-        error_control=np.sqrt(variance_c),
-        error_treatment=np.sqrt(variance_t),
+        error_control=error_c,
+        error_treatment=error_t,
         difference=difference,
         error=error,
-        z=difference / divisor,
+        z=z,
         log_p=log_p,
         p=probability(log_p),
         low=difference - half,
         high=difference + half,
-        relative=difference / base,
-        relative_error=np.sqrt(variance_t / base**2 + variance_c * (ratio_t / base**2) ** 2),
+        relative=share_of(difference, ratio_c),
+        relative_error=_relative_error((ratio_c, error_c), (ratio_t, error_t)),
         status=np.where(np.isnan(error), Status.INSUFFICIENT_DATA, undecided),
     )
 
@@ -103,19 +108,28 @@ def linearised(moments: RatioMoments, *, reference: ArrayLike) -> Moments:
         reference: The ratio before the step, one per metric.
 
     Raises:
-        InvalidArgument: `reference` is not finite, or its shape does not fit.
+        InvalidArgument: `reference` is not finite, its shape does not fit, or the mean is beyond what `Moments` hold.
     """
-    n, ratio = aligned(n=moments.numerator.n, reference=np.atleast_1d(np.asarray(reference, dtype=np.float64)))
-    mean = moments.numerator.mean - ratio * moments.denominator.mean
-    m2 = moments.numerator.m2 + ratio**2 * moments.denominator.m2 - 2 * ratio * moments.comoment
+    n, ratio = aligned(n=moments.numerator.n, reference=numbers(reference, "reference"))
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = moments.numerator.mean - ratio * moments.denominator.mean
+        m2 = moments.numerator.m2 + ratio**2 * moments.denominator.m2 - 2 * ratio * moments.comoment
     return Moments(n, mean, np.maximum(m2, 0.0))
 
 
+def _relative_error(control: tuple[Floats, Floats], treatment: tuple[Floats, Floats]) -> Floats:
+    (ratio_c, error_c), (ratio_t, error_t) = control, treatment
+    with np.errstate(over="ignore"):
+        error = np.hypot(share_of(error_t, ratio_c), share_of(error_c, ratio_c) * share_of(ratio_t, ratio_c))
+    return told_where(np.isfinite(error), error)
+
+
 def _estimate(moments: RatioMoments) -> tuple[Floats, Floats]:
-    """The ratio and the variance of it; NaN where there is no denominator or fewer than two units."""
-    n = moments.numerator.n
-    below = np.where((n > 0) & (moments.denominator.mean != 0), moments.denominator.mean, np.nan)
-    ratio = moments.numerator.mean / below
-    spread = moments.numerator.m2 + ratio**2 * moments.denominator.m2 - 2 * ratio * moments.comoment
-    variance = np.maximum(spread, 0.0) / np.maximum(n - 1, 1) / np.maximum(n, 1) / below**2
-    return ratio, np.where(n > 1, variance, np.nan)
+    """The ratio and the variance of it; NaN where there is no denominator, fewer than two units, or no float."""
+    n, below = moments.numerator.n, moments.denominator.mean
+    ratio = share_of(moments.numerator.mean, below)
+    ratio = told_where(np.abs(ratio) <= _LARGEST, ratio)
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = moments.numerator.m2 + ratio**2 * moments.denominator.m2 - 2 * ratio * moments.comoment
+    error = share_of(np.sqrt(np.maximum(spread, 0.0) / np.maximum(n - 1, 1) / np.maximum(n, 1)), below)
+    return ratio, told_where((n > 1) & (np.abs(error) <= _LARGEST), error) ** 2

@@ -184,7 +184,9 @@ def chi_square(counted: ArrayLike, weights: ArrayLike) -> ChiSquare:
     shares, used = _with_axes(split.shares, n.ndim), _with_axes(split.used, n.ndim)
     total = n.sum(axis=0)
     expected = shares * total
-    summands = (n - expected) ** 2 / np.where(expected > 0, expected, 1.0)
+    # Beside a share of next to nothing any unit is as good as impossible.
+    with np.errstate(over="ignore"):
+        summands = (n - expected) ** 2 / np.where(expected > 0, expected, 1.0)
     statistic = np.where(used, summands, np.where(n > 0, np.inf, 0.0)).sum(axis=0)
     degrees = np.broadcast_to(np.maximum(used.sum(axis=0) - 1.0, 0.0), statistic.shape)
     is_certain = np.isinf(statistic)

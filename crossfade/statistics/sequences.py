@@ -98,6 +98,8 @@ def compare_quantiles(
         InvalidArgument: An argument is out of range, or an arm is empty.
     """
     p = probabilities(share, "share")
+    if p.shape != (1,):
+        raise InvalidArgument("share", "must be one number")
     arms = [np.sort(numbers(control, "control").ravel()), np.sort(numbers(treatment, "treatment").ravel())]
     for name, values in zip(("control", "treatment"), arms, strict=True):
         if not values.size:

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from crossfade.statistics.accumulators import Counts, Moments, mean_difference
-from crossfade.statistics.arguments import Bools, Floats, aligned
+from crossfade.statistics.arguments import Bools, Floats, aligned, fit
 from crossfade.statistics.evidence import told_where
 
 MINIMUM_EVENTS = 30
@@ -97,6 +97,7 @@ class StratifiedMeans:
 
     def __add__(self, other: Self) -> Self:
         """The sums over the buckets of both."""
+        fit(self.n_control, other.n_control)
         return type(self)(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 
     def variances(self) -> tuple[Floats, Floats]:

@@ -1,3 +1,6 @@
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -53,3 +56,29 @@ def test_merged_pairs_are_the_pairs_of_both(pairs: list[tuple[float, float]]) ->
     above, below = np.array(pairs).T
     merged = RatioMoments.of(above[:1], below[:1]) + RatioMoments.of(above[1:], below[1:])
     assert merged.comoment[0] == pytest.approx(RatioMoments.of(above, below).comoment[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("ratio", [1e3, 1e6])
+def test_sums_lose_no_digit_that_they_have(ratio: float) -> None:
+    """A mean far above the deviation; the truth in fractions, of the sums as they were rounded."""
+    rng = np.random.default_rng(3)
+    above, below = rng.integers(-3000, 3000, 500) / 1000 + ratio, rng.integers(1, 9, 500) + ratio
+    sums = [math.fsum(each) for each in (above, above**2, below, below**2, above * below)]
+    kept = RatioMoments.from_sums(500, **dict(zip(("num", "num2", "den", "den2", "product"), sums, strict=True)))
+    num, num2, den, den2, product = map(Fraction, sums)
+    for found, truth in (
+        (kept.numerator.m2[0], num2 - num * num / 500),
+        (kept.denominator.m2[0], den2 - den * den / 500),
+        (kept.comoment[0], product - num * den / 500),
+    ):
+        assert found == pytest.approx(float(truth), rel=1e-12)
+
+
+def test_a_rounded_mean_is_kept_with_its_rest() -> None:
+    kept = Moments.from_sums(3, 1.0, 1.0)
+    assert Fraction(kept.mean[0]) + Fraction(kept.rest[0]) == pytest.approx(Fraction(1, 3), rel=1e-30)
+
+
+def test_pairs_of_no_units_are_empty() -> None:
+    empty = RatioMoments.of([], [])
+    assert (empty.numerator.n[0], empty.comoment[0]) == (0, 0)

@@ -13,16 +13,22 @@ from crossfade.statistics import mixtures, multiple, power, proportions, sample_
 from crossfade.statistics.accumulators import Counts, Moments, RatioMoments
 from crossfade.statistics.detectors import Detector, log_threshold, mean_increments
 from crossfade.statistics.evidence import rejects
+from crossfade.statistics.histogram import Histograms, encode
+from crossfade.statistics.limits import lower_bound
 from crossfade.statistics.means import welch
 from crossfade.statistics.noninferiority import judge_guardrails, noninferior_means, noninferior_proportions
+from crossfade.statistics.quantiles import share_above
 from crossfade.statistics.rates import RateDesign, RateEvidence, sequential_rates
-from crossfade.statistics.ratio import compare_ratios
+from crossfade.statistics.ratio import compare_ratios, linearised
+from crossfade.statistics.sequences import compare_quantiles
 from crossfade.statistics.sequential_means import MeanDesign, planned_information, sequential_means
 
 NAN, INF = math.nan, math.inf
 M, C = Moments.from_variance([9, 9], 1.0, 1.0), Counts.of([9, 9], 1)
 M3, C3 = Moments.from_variance([9, 9, 9], 1.0, 1.0), Counts.of([9, 9, 9], 1)
 R = RatioMoments.of([1.0, 2.0], [1.0, 3.0])
+PAIRS = [[1.0, 2.0]] * 3
+H = Histograms.decoded([encode([1.0, 2.0])])
 S = stratified.StratifiedMeans.of(M, M)
 E = RateEvidence.of(C, C, design=RateDesign.of())
 
@@ -39,6 +45,21 @@ CASES: list[Refused] = [
     ("variance", lambda: Moments.from_variance(9, 0.0, NAN)),
     ("values", lambda: Moments.of([1.0, NAN])),
     ("values", lambda: Moments.of([1.0, INF])),
+    ("values", lambda: Moments.of([1e200, -1e200])),
+    ("values", lambda: Moments.of([1e308, 1e308])),
+    ("values", lambda: RatioMoments.of([1e200, 2.0], [1.0, 2.0])),
+    ("mean", lambda: Moments.from_variance(9, 1e308, 1.0)),
+    ("variance", lambda: Moments.from_variance(10, 1.0, 1e308)),
+    ("squares", lambda: Moments.from_sums(10, 1e200, 1e308)),
+    ("squares", lambda: Moments.from_sums(10, 1e200, 1e299)),
+    ("other", lambda: M + M3),
+    ("other", lambda: C + C3),
+    ("other", lambda: S + stratified.StratifiedMeans.of(M3, M3)),
+    ("other", lambda: proportions.Strata.of(C, C) + proportions.Strata.of(C3, C3)),
+    ("other", lambda: E + RateEvidence.of(C3, C3, design=RateDesign.of())),
+    ("other", lambda: E + RateEvidence.of(C, C, design=RateDesign.of(margin=2.0))),
+    ("other", lambda: E + RateEvidence.of(C, C, design=RateDesign.of(1.1))),
+    ("other", lambda: RatioMoments.of(PAIRS[:2], PAIRS[:2]) + RatioMoments.of(PAIRS, PAIRS)),
     ("squares", lambda: Moments.from_sums(10, 100.0, 10.0)),
     ("mean", lambda: Moments.from_variance([9, 9], [1.0, 1.0, 1.0], 1.0)),
     ("n", lambda: Counts.of(-5, 1)),
@@ -87,6 +108,22 @@ CASES: list[Refused] = [
     ("weights", lambda: sample_ratio.chi_square([1, 1], [1, 1, 1])),
     ("concentration", lambda: sample_ratio.sample_ratio([1, 1], [1, 1], concentration=0)),
     ("steps", lambda: multiple.split_alpha(0.05, 0)),
+    ("steps", lambda: multiple.split_alpha(0.05, 2.5)),  # type: ignore[arg-type]  # what is tested
+    ("log_p", lambda: multiple.holm(log_p=["a"])),
+    ("harm_peaks", lambda: judge_guardrails(["a"], [1.0])),
+    ("log_e", lambda: rejects("a", alpha=0.05)),
+    ("alpha", lambda: lower_bound(1, 2, alpha="x")),
+    ("events", lambda: lower_bound([[1], [1, 2]], 2, alpha=0.1)),
+    ("limits", lambda: share_above(H, ["a"])),
+    ("reference", lambda: linearised(R, reference="x")),
+    ("mean", lambda: linearised(R, reference=1e300)),
+    ("share", lambda: compare_quantiles([1.0], [2.0], share=[0.5, 0.9], t_opt=1.0)),  # type: ignore[arg-type]
+    ("increments", lambda: Detector.start(1, [0.0]).observe([[1e308]])),
+    ("information", lambda: mixtures.two_sided_bound(1e308, rho=1e308, alpha=0.05)),
+    ("effect", lambda: power.sample_size_means(1e-160)),
+    ("effect", lambda: power.power_means(1e200, 1e300)),
+    ("n_first", lambda: power.power_means(1.0, 1e308)),
+    ("p_treatment", lambda: power.sample_size_proportions(1e-200, 2e-200)),
     ("weights", lambda: multiple.split_alpha(0.05, 2, weights=[1.0])),
     ("log_p", lambda: multiple.holm(log_p=[0.1])),
     ("alpha", lambda: rejects(1.0, alpha=2)),
@@ -114,7 +151,7 @@ def test_bad_input_is_refused_by_name(argument: str, call: Callable[[], object])
 
 SIZES = st.sampled_from([0, 1, 2, 3, 99, 100, 10**6, 10**9, 2**53])
 SHARES = st.sampled_from([0.0, 1e-9, 0.5, 1.0])
-VALUES = st.sampled_from([0.0, 1e-300, 1.0, 1e9, 1e150])
+VALUES = st.sampled_from([0.0, 1e-300, 1.0, 1e9, 1e140])
 
 
 @settings(deadline=None)
@@ -143,3 +180,24 @@ def test_moments_of_any_size_warn_of_nothing(n_c: int, n_t: int, mean: float, fi
     noninferior_means(control, treatment, margin=1.0)
     buckets = stratified.StratifiedMeans.of(control, treatment)
     sequential_means(buckets, MeanDesign.of(1.0))
+
+
+def test_what_no_float_holds_is_no_decision() -> None:
+    tiny = RatioMoments.from_sums(10, num=10, num2=20, den=1e-300, den2=0.0, product=0.0)
+    ratios = compare_ratios(RatioMoments.from_sums(10, num=5, num2=5, den=20, den2=60, product=10), tiny)
+    assert np.isnan([ratios.difference[0], ratios.p[0], ratios.relative[0], ratios.relative_error[0]]).all()
+    assert ratios.status[0] == "insufficient_data"
+    means = welch(Moments.from_variance(10, 1e-310, 1.0), Moments.from_variance(10, 1.0, 1.0))
+    assert np.isnan(means.relative[0])
+    most = proportions.two_proportions(Counts.of(2**53, 2**53 - 1), Counts.of(2**53, 2**53))
+    assert np.isnan(most.exact_p[0])
+    assert most.reported_p[0] == most.p[0]
+
+
+def test_a_bound_holds_for_any_two_variances() -> None:
+    """Reference for the first: mpmath with 50 digits; of two sides there is the closed form."""
+    assert mixtures.one_sided_bound(1e300, rho=1e-300, alpha=0.05)[0] == pytest.approx(
+        3.7231119053587626e151, rel=1e-12
+    )
+    reach = math.sqrt(1e300 * (600 * math.log(10) + 2 * math.log(20)))
+    assert mixtures.two_sided_bound(1e300, rho=1e-300, alpha=0.05)[0] == pytest.approx(reach, rel=1e-12)

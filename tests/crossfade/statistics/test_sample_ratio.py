@@ -68,3 +68,8 @@ def test_looking_a_hundred_times_raises_few_false_alarms() -> None:
     rng = np.random.default_rng(8)
     arrived = rng.multinomial(1000, [0.95, 0.05], (500, 100)).cumsum(axis=1)
     assert (sample_ratio(arrived, [0.95, 0.05]).log_e.max(axis=1) >= np.log(1 / 0.01)).mean() <= 0.01
+
+
+def test_units_beside_a_share_of_next_to_nothing_are_certain() -> None:
+    beside = chi_square([9, 1], [1, 1e-320])
+    assert (beside.statistic[0], beside.log_p[0], beside.status[0]) == (np.inf, -np.inf, "ok")
