@@ -55,7 +55,7 @@ class Shadows:
         """Run the other side as a task of the running loop, and compare in a thread."""
         loop = _running_loop()
         tasks = self._tasks.setdefault(call.component, set())
-        if loop is None or len(tasks) >= call.comparison.workers * BACKLOG_PER_WORKER:
+        if loop is None or not self._is_open or len(tasks) >= call.comparison.workers * BACKLOG_PER_WORKER:
             self._tally.comparisons_dropped.add()
             return
         task = loop.create_task(self._run_in_loop(call, served))

@@ -384,3 +384,20 @@ def test_the_end_drops_what_has_not_begun_and_leaves_no_thread(server: ProtocolS
     finished.set()
     until(lambda: not [thread for thread in enumerate_threads() if thread.name == "crossfade-shadow-search"])
     assert begun == [1]
+
+
+async def test_a_coroutine_that_ends_after_the_client_is_not_compared(server: ProtocolServer, start: Start) -> None:
+    server.publish(flag(percentage=0, shadow_share=ALWAYS))
+    client = start()
+    finished = asyncio.Event()
+    begun: list[int] = []
+
+    async def candidate() -> None:
+        begun.append(1)
+
+    served = client.switch("search", ANYONE, legacy=finished.wait, candidate=candidate, compare=Comparison())
+    await asyncio.to_thread(client.close)
+    finished.set()
+    await served
+    await asyncio.sleep(0)
+    assert (begun, client.status().comparisons_dropped) == ([], 1)
