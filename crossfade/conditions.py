@@ -7,8 +7,8 @@ not know, raise TypeError: nobody gets candidate by a comparison that made no se
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from math import isfinite
 from operator import eq, ge, gt, le, lt, ne
-from sys import float_info
 from typing import TypeAlias
 
 from crossfade.flags import AttributeCondition, Conditions, Context, Scalar
@@ -19,7 +19,6 @@ Check: TypeAlias = Callable[[object], bool]
 Compare: TypeAlias = Callable[..., bool]
 
 LONGEST_VERSION = 128
-_LARGEST = float_info.max
 _LISTS = (list, tuple, set, frozenset)  # to spell them as a union would make one at each call
 _SEMVER = re.compile(
     r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
@@ -155,9 +154,11 @@ def _kind(value: object) -> type:
 
 
 def _number(value: object) -> int | float:
-    # NaN is within no limits; of integers, those go beyond that no float can hold.
-    if isinstance(value, int | float) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST:
-        return value
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
+            return value
+    except OverflowError:
+        raise TypeError("not a number that a float can hold") from None
     raise TypeError("not a finite number")
 
 

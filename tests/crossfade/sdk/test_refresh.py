@@ -127,7 +127,7 @@ def test_validity_counts_from_the_question_and_not_from_the_answer() -> None:
     assert validity.until == 105.0
 
 
-@pytest.mark.parametrize("granted", [float("inf"), 10**400, 86_400])
+@pytest.mark.parametrize("granted", [float("inf"), 10**400, 86_400], ids=["without end", "beyond floats", "a day"])
 def test_no_answer_grants_more_than_a_stop_waits_for(server: ProtocolServer, granted: float) -> None:
     server.valid_for = granted
     asked = Server(server.url, "secret")

@@ -66,7 +66,7 @@ def test_damaged_flags_are_left_aside(server: ProtocolServer, start: Start, tmp_
     assert client.is_enabled("done", {})
 
 
-@pytest.mark.parametrize("number", ["9" * 5000, "1e9999999999999999999", "NaN"])
+@pytest.mark.parametrize("number", ["9" * 5000, "1e9999999999999999999", "NaN"], ids=["integer", "exponent", "NaN"])
 def test_a_file_with_a_number_that_cannot_be_read_is_left_aside(
     server: ProtocolServer, start: Start, tmp_path: Path, number: str
 ) -> None:
