@@ -111,6 +111,7 @@ def test_inputs_that_are_no_object_are_invalid(kind: str, inputs: object) -> Non
         ({"p_values": [0.01, 0.02]}, {"holm": [0.02, 0.02], "holm_reject": [True, True]}),
         ({"effect_size_sd": 0.0, "n1": 10}, {"power": 0.05}),
         ({"control": None, "treatment": None}, {"status": "invalid_input"}),
+        ({"control": {**SUMMARY, "mean": []}, "treatment": SUMMARY}, {"status": "invalid_input"}),
     ],
 )
 def test_an_edge_is_solved_by_what_its_inputs_name(inputs: object, expected: dict[str, object]) -> None:

@@ -25,7 +25,10 @@ def floats(value: Value) -> Floats:
 
 
 def number(value: Value) -> float:
-    return float(floats(value))
+    given = floats(value)
+    if given.ndim:
+        raise InvalidArgument("inputs", "must be a number, not a list")
+    return float(given)
 
 
 def given(inputs: Inputs, name: str, default: float) -> float:
