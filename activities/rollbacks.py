@@ -186,7 +186,11 @@ class RollbackActivities:
                 workflow_id=order.workflow_id,
                 kind="signal",
                 name="rolled_back",
-                payload={"rollback_id": order.rollback_id, "state": state.value},
+                payload={
+                    "rollback_id": order.rollback_id,
+                    "state": state.value,
+                    "run_id": str(rollback.run_id or ""),
+                },
             )
             if order.detail:
                 await _alert(connection, rollback, "rollback-failed", Severity.CRITICAL, order.detail)

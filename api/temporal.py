@@ -15,7 +15,8 @@ CALL_SECONDS = 2.0
 HEALTH_SECONDS = 1.0
 # Domain errors that a workflow passes on by the name of their class.
 _DOMAIN: Mapping[str, type[errors.CrossfadeError]] = {
-    kind.__name__: kind for kind in (errors.InvalidPercentage, errors.Stopped, errors.Fenced, errors.StaleReading)
+    kind.__name__: kind
+    for kind in (errors.ComponentIsLive, errors.InvalidPercentage, errors.Stopped, errors.Fenced, errors.StaleReading)
 }
 
 

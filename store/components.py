@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, Select, Text, cast, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from crossfade.errors import Fenced, UnknownComponent
+from crossfade.errors import ComponentIsLive, Fenced, UnknownComponent
 from crossfade.plan.resolved import ComponentPlan
 from crossfade.states import ComponentStatus, MigrationStatus, RunState
 from store import audit, control
@@ -103,7 +103,8 @@ async def set_status(
     """Sets a status, audited where it changes.
 
     Raises Fenced where migration or component has ended for good, and for what a run says of itself once it was taken
-    back.
+    back; ComponentIsLive (its detail is the id of the run) for another try before the steps of its rollback have
+    ended.
     """
     component = await get(connection, migration_id=migration_id, name=name)
     await control.lock(connection, component.environment)
@@ -114,6 +115,8 @@ async def set_status(
         await refuse_ended(connection, component)
         if status in OF_A_RUN and component.status in TAKEN_BACK:
             raise Fenced(f"{component.key} is {component.status}")
+        if status is ComponentStatus.PENDING and component.status is ComponentStatus.ROLLING_BACK:
+            raise ComponentIsLive(str(component.run_id))
     changed = replace(component, status=status, waiting_for=waiting_for)
     return await write(connection, component, changed, actor=actor, reason=reason, effect=effect)
 

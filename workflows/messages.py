@@ -55,29 +55,33 @@ class Control:
     Attributes:
         order_id: the same id again is the same order; empty where the sender does not repeat itself.
         level: for what the order was given; None for the workflow that is told, set when a parent passes it on.
+        run_id: the one run that it is for; a later run of the component ignores it. Empty: whichever runs.
     """
 
     actor: str = "temporal"
     reason: str = ""
     order_id: str = ""
     level: PauseLevel | None = None
+    run_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollBack:
-    """Roll the component back; `rollback_id` when Postgres has already taken the traffic back."""
+    """Roll the component back; `rollback_id` when Postgres has already taken the traffic back, `run_id` as above."""
 
     actor: str = "temporal"
     reason: str = ""
     rollback_id: str | None = None
+    run_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolledBack:
-    """The steps of a rollback have ended; `state` is the run's final state."""
+    """The steps of a rollback have ended; `state` is the run's final state, `run_id` as above."""
 
     rollback_id: str = ""
     state: str = "rolled_back"
+    run_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

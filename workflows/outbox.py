@@ -85,6 +85,9 @@ async def _deliver(client: Client, message: Message, task_queue: str) -> str | N
     except (RPCError, TimeoutError, RuntimeError, WorkflowAlreadyStartedError) as error:
         log.warning("%s %s of %s waits: %s", message.kind, message.name, message.workflow_id, error)
         return type(error).__name__
+    except Exception as error:  # one message's edge: whatever is wrong with it, the others go on
+        log.exception("%s %s of %s cannot be delivered", message.kind, message.name, message.workflow_id)
+        return type(error).__name__
     return None
 
 

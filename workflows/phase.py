@@ -62,8 +62,8 @@ class Phase(PhaseOrders):
             version = self.version
             await self._take_in_what_went_back()
             self._start_ready()
-            if self._is_settled and not self.pauses:
-                if await self._validate() and self._is_settled:
+            if self._may_pass:
+                if await self._validate() and self._may_pass:
                     return True
                 continue
             await self._tell()
@@ -80,8 +80,10 @@ class Phase(PhaseOrders):
                 await self._after_rollback(news.component, news.reason)
 
     @property
-    def _is_settled(self) -> bool:
-        return all(status in SETTLED for status in self.components.values())
+    def _may_pass(self) -> bool:
+        """Whether every component is settled; one that was taken back meanwhile is not, whatever is noted of it."""
+        is_settled = all(status in SETTLED for status in self.components.values())
+        return is_settled and not self.taken_back_now and not self.pauses
 
     def _start_ready(self) -> None:
         """Start what its dependencies allow, in the order of the plan, at most N ramping."""
@@ -207,7 +209,8 @@ class Phase(PhaseOrders):
         resumed = self.resumed
         await self._to(PhaseStatus.PAUSED, f"{outcome.sentence}; resume validates again")
         await workflow.wait_condition(
-            lambda: self.resumed != resumed or not self._is_going, timeout_summary="waits for resume: the gate failed"
+            lambda: self.resumed != resumed or bool(self.taken_back_now) or not self._is_going,
+            timeout_summary="waits for resume: the gate failed",
         )
         return False
 

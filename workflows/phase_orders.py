@@ -101,7 +101,7 @@ class PhaseOrders:
 
     @workflow.update
     async def retry(self, order: ComponentControl) -> str:
-        """Start a new run of a component that has rolled back, after its cool-down and with attempts left."""
+        """Start a new run of a component whose rollback has ended, after its cool-down and with attempts left."""
         await self._decide("retry", order, ComponentStatus.PENDING)
         others = [name for name, status in self.components.items() if status in BACK]
         when = f" once {', '.join(others)} is retried or skipped" if others and self.pauses else ""

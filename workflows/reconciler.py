@@ -129,6 +129,8 @@ class Reconciler:
                 await finding.act()
         except (CrossfadeError, Unreachable, TimeoutError) as refusal:
             log.warning("%s: not now: %s", finding.key, str(refusal) or type(refusal).__name__)
+        except Exception:  # one finding's edge: whatever it met, the others are put right
+            log.exception("%s has failed", finding.key)
         else:
             self.suspects.acted(finding)
 

@@ -81,6 +81,7 @@ class Rollout(WayBack):
             return RolloutResult(outcome=RolloutOutcome.REFUSED, reason=str(error.cause))
         self._enter(0, Decimal(0))
         self.state.run_id, self.state.epoch, self.state.attempt = begun.run_id, begun.epoch, begun.attempt
+        self._forget_news_of_other_runs()
         return None
 
     async def _ramp(self) -> RolloutResult:
@@ -202,7 +203,7 @@ class Rollout(WayBack):
                 )
             )
             self._remember("baking")
-            self.state.baking = True
+            self.state.baking, self.state.promoted = True, False
             self.state.hold_served = timedelta(0)
             return None
         await self._until(

@@ -77,6 +77,8 @@ class RolloutOrders:
     @workflow.signal
     def roll_back(self, order: RollBack) -> None:
         """Take the component back to legacy for everybody."""
+        if self._is_for_another_run(order):
+            return
         if self.state.rollback is None or self.state.rollback.rollback_id is None:
             self._remember(f"rollback asked for by {order.actor}: {order.reason}")
             self.state.rollback = order
@@ -84,13 +86,15 @@ class RolloutOrders:
     @workflow.signal
     def emergency_stop(self, order: Control) -> None:
         """Every component of the migration to legacy, at once."""
-        if self.state.stop is None:
+        if self.state.stop is None and not self._is_for_another_run(order):
             self._remember(f"emergency stop by {order.actor}: {order.reason}")
             self.state.stop = order
 
     @workflow.signal
     def rolled_back(self, news: RolledBack) -> None:
         """The steps of the rollback have ended."""
+        if self._is_for_another_run(news):
+            return
         self._remember(f"rollback ended: {news.state}")
         self.state.rolled_back = news
 
@@ -148,10 +152,13 @@ class RolloutOrders:
     @workflow.update
     async def promote(self, order: Promote) -> str:
         """Go to the next step, skipping hold time, minimum sample and approval."""
+        await self._has_begun()
+        asked, words = (self.state.step, self.state.baking), seen.next_step_words(self.plan, self.state)
         await self._record("promote", order.actor, order.reason)
-        self._remember(_sentence("promoted", order))
-        self.state.promoted = True
-        return f"on the way to {seen.next_step_words(self.plan, self.state)}"
+        if (self.state.step, self.state.baking) == asked:  # else it went there by itself meanwhile
+            self._remember(_sentence("promoted", order))
+            self.state.promoted = True
+        return f"on the way to {words}"
 
     @promote.validator
     def _check_promote(self, order: Promote) -> None:
@@ -195,6 +202,18 @@ class RolloutOrders:
     @property
     def _interrupted(self) -> bool:
         return self.state.stop is not None or self.state.rollback is not None
+
+    def _is_for_another_run(self, news: Control | RollBack | RolledBack) -> bool:
+        """Whether it was on its way while an earlier attempt ended; what comes before the run has begun is kept."""
+        return bool(news.run_id and self.state.run_id) and news.run_id != self.state.run_id
+
+    def _forget_news_of_other_runs(self) -> None:
+        state = self.state
+        state.rollback = None if state.rollback and self._is_for_another_run(state.rollback) else state.rollback
+        state.stop = None if state.stop and self._is_for_another_run(state.stop) else state.stop
+        state.rolled_back = (
+            None if state.rolled_back and self._is_for_another_run(state.rolled_back) else state.rolled_back
+        )
 
     def _refuse_when_ending(self) -> None:
         if self._interrupted or self.is_over:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from crossfade.errors import Fenced, NothingToRollBack, UnknownRollback
+from crossfade.errors import ComponentIsLive, Fenced, NothingToRollBack, UnknownRollback
 from crossfade.flags import Conditions, Flag
 from crossfade.percentages import ZERO
 from crossfade.plan.resolved import FlagPlan, RollbackPlan
@@ -284,6 +284,22 @@ async def test_a_component_that_is_skipped_while_its_rollback_ends_stays_skipped
     await finish(connection, rollback)
     component = await components.get(connection, migration_id=migration.id, name="search")
     assert (component.status, component.run_id) == (ComponentStatus.SKIPPED, rollback.run_id)
+
+
+async def test_a_component_is_tried_again_only_after_the_steps_of_its_rollback(connection: AsyncConnection) -> None:
+    migration = await started_migration(connection)
+    await served_run(connection, migration_id=migration.id)
+    rollback = await roll_back(connection)
+
+    async def try_again() -> components.Component:
+        return await components.set_status(
+            connection, migration_id=migration.id, name="search", status=ComponentStatus.PENDING, actor="ann"
+        )
+
+    with pytest.raises(ComponentIsLive, match=str(rollback.run_id)):
+        await try_again()
+    await finish(connection, rollback)
+    assert (await try_again()).status is ComponentStatus.PENDING
 
 
 async def test_a_preview_tells_the_steps_and_changes_nothing(connection: AsyncConnection) -> None:

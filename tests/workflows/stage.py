@@ -121,9 +121,11 @@ def _summary(flag: Flag, variant: str, metric: str, count: int, **more: object) 
 
 @dataclass
 class Answer:
-    """What a self-check answers."""
+    """What a self-check answers, as soon as it is `given`; at once unless a test clears that."""
 
     status: int = 200
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    given: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass
@@ -206,9 +208,12 @@ class Stage:
     async def self_check(self) -> AsyncIterator["Answer"]:
         """Serve the plan's target `app-selfcheck` with an answer that the test chooses."""
         answer = Answer()
+        answer.given.set()
 
         async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readuntil(b"\r\n\r\n")
+            answer.asked.set()
+            await answer.given.wait()
             writer.write(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % answer.status)
             await writer.drain()
             writer.close()
@@ -331,6 +336,15 @@ class Stage:
             lambda: self.rollout(component).query(Rollout.history),
             lambda seen: any(words in event for event in seen),
         )
+
+    async def until_signalled(self, handle: WorkflowHandle[Phase, object], name: str) -> None:
+        """Wait until a workflow has been sent this signal."""
+
+        async def signals() -> list[str]:
+            events = (await handle.fetch_history()).events
+            return [event.workflow_execution_signaled_event_attributes.signal_name for event in events]
+
+        await self.until(f"the signal {name}", signals, lambda seen: name in seen)
 
     async def until_ended(self, migration: str) -> None:
         """Wait until the workflow of a migration has ended, and with it its phases and rollouts."""

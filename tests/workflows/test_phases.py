@@ -64,6 +64,27 @@ async def test_a_failed_gate_keeps_the_next_phase_from_starting_until_it_passes(
     assert verdicts == ["pass", "fail"]
 
 
+@pytest.mark.parametrize("verdict", [200, 500])
+async def test_a_component_that_is_taken_back_at_the_gate_keeps_its_phase_from_passing(
+    stage: Stage, verdict: int
+) -> None:
+    gate = (GateCheck(name="self-check", target="app-selfcheck"),)
+    async with stage.self_check() as answer:
+        answer.status = verdict
+        answer.given.clear()
+        migration = await stage.start(PhasePlan(name="first", components=(component("search"),), gate=gate))
+        await answer.asked.wait()
+        await stage.begin_rollback("search")
+        await stage.until_signalled(stage.phase("first"), "taken_back")
+        answer.given.set()
+        await stage.until_phase(migration, "first", PhaseStatus.PAUSED)
+        answer.status = 200
+        again = ComponentControl(component="search", actor="ann")
+        await stage.until_update(stage.phase("first"), Phase.retry, again)
+        await stage.until_status(migration, MigrationStatus.COMPLETED)
+    assert (await stage.flag("search")).served_percentage == Decimal(100)
+
+
 # Where each of the siblings stands after `bad` has rolled back, and what it serves.
 SIBLINGS: dict[OnComponentRollback, dict[str, tuple[ComponentStatus, int]]] = {
     OnComponentRollback.PAUSE_PHASE: {

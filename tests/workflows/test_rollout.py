@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
@@ -10,7 +11,7 @@ from crossfade.flags import Conditions
 from crossfade.states import ComponentStatus, MigrationStatus, RunState
 from tests.workflows.plans import APPROVAL, LONG, SHADOW, component, steps
 from tests.workflows.stage import Stage
-from workflows.messages import Approve, Control, Promote, SetPercentage
+from workflows.messages import Approve, Control, Promote, RollBack, RolledBack, SetPercentage
 from workflows.rollout import Rollout
 
 
@@ -53,6 +54,26 @@ async def test_a_promotion_skips_the_hold(stage: Stage) -> None:
     migration = await stage.start_one(component("search", ramp=(*steps(10, hold=LONG), *steps(100))))
     await stage.until_waiting(migration, "search", "hold")
     await stage.rollout("search").execute_update(Rollout.promote, Promote(actor="ann"))
+    await stage.until_status(migration, MigrationStatus.COMPLETED)
+
+
+async def test_a_promotion_out_of_the_last_hold_does_not_skip_the_bake(stage: Stage) -> None:
+    migration = await stage.start_one(component("search", ramp=steps(100, hold=LONG), bake=LONG))
+    for hold in ("its hold to end, then the bake", "its hold to end, then completion"):
+        await stage.until_waiting(migration, "search", hold)
+        await stage.rollout("search").execute_update(Rollout.promote, Promote(actor="ann"))
+    await stage.until_status(migration, MigrationStatus.COMPLETED)
+
+
+async def test_news_for_an_earlier_run_changes_nothing(stage: Stage) -> None:
+    migration = await stage.start_one(component("search", ramp=steps(10, 100, hold=timedelta(seconds=2))))
+    await stage.until_percentage("search", 10)
+    handle, earlier = stage.rollout("search"), str(uuid4())
+    await handle.signal(Rollout.roll_back, RollBack(rollback_id=str(uuid4()), run_id=earlier))
+    await handle.signal(Rollout.emergency_stop, Control(actor="ann", run_id=earlier))
+    await handle.signal(Rollout.rolled_back, RolledBack(run_id=earlier))
+    state = await stage.state("search")
+    assert (state.rollback, state.stop, state.rolled_back) == (None, None, None)
     await stage.until_status(migration, MigrationStatus.COMPLETED)
 
 
