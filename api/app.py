@@ -169,8 +169,10 @@ async def _ensure_tokens(services: Services) -> None:
                     if token:
                         await tokens.ensure(connection, token, role=role, environment=settings.environment)
             services.tokens_ensured.set()
-        except Refused:
-            log.warning("Postgres does not answer; requests get 503 until it does")
+        except Refused as refused:
+            cause = refused.__cause__
+            # Not all of an error of SQLAlchemy's: it repeats the parameters.
+            log.warning("requests get 503 until Postgres answers: %r", getattr(cause, "orig", cause))
             await asyncio.sleep(RETRY_SECONDS)
 
 

@@ -8,8 +8,11 @@ from api.problems import Problem, Refused
 from store.engine import AsyncConnection, AsyncEngine
 
 TRANSACTION_SECONDS = 5.0
-# Classes of SQLSTATE: connection, insufficient resources, operator intervention (shutdown, statement timeout).
-_OUTAGE_CLASSES = frozenset({"08", "53", "57"})
+# Classes of SQLSTATE: connection, authorization, no such database, insufficient resources, operator intervention
+# (shutdown, statement timeout).
+_OUTAGE_CLASSES = frozenset({"08", "28", "3D", "53", "57"})
+# A standby, as a failover leaves behind; a schema that is not there yet.
+_OUTAGE_STATES = frozenset({"25006", "42P01"})
 
 
 class Database:
@@ -36,11 +39,11 @@ class Database:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the error says that Postgres is away, rather than that the request is wrong."""
+    """Whether the error says that Postgres is away or not ready, rather than that the request is wrong."""
     if isinstance(error, OSError) or getattr(error, "connection_invalidated", False):
         return True
-    state = getattr(getattr(error, "orig", error), "sqlstate", None)
-    return str(state)[:2] in _OUTAGE_CLASSES
+    state = str(getattr(getattr(error, "orig", error), "sqlstate", None))
+    return state in _OUTAGE_STATES or state[:2] in _OUTAGE_CLASSES
 
 
 AWAY = Problem(

@@ -8,16 +8,22 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import make_url
 
 from api.acknowledgement import LEGACY_SECONDS
+from api.database import AWAY, Database
+from api.problems import Refused
 from api.settings import Settings
 from crossfade.system_health import DATABASE_AWAY
 from local.home import remove
 from local.postgres import Postgres, serve
+from store import control
+from store.engine import create_engine
 from tests.api.conftest import ADMIN, NO_TEMPORAL, SDK, calling, listening, running
 from tests.conftest import _migrate
 from tests.dashboards import DASHBOARD, viewing
@@ -182,3 +188,35 @@ async def test_an_api_that_starts_before_postgres_serves_once_it_is_there(server
                 continue
 
     assert (early.status_code, late.status_code) == (503, 404)
+
+
+async def test_an_api_that_starts_before_the_schema_is_there_says_so_and_serves_once_it_is(server: Server) -> None:
+    url = server.start()
+    async with an_api(url) as app, calling(app, ADMIN, repeats=0) as admin:
+        health, early = await admin.get(HEALTH), await admin.get(FLAG)
+        _migrate(url)
+        async with asyncio.timeout(PATIENCE):
+            while (late := await admin.get(FLAG)).status_code == 503:
+                continue
+
+    assert health.status_code == 200
+    assert health.json()["dependencies"]["database"] == {"healthy": False, "issue": DATABASE_AWAY}
+    assert (early.status_code, late.status_code) == (503, 404)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [{"database": "nowhere"}, {"username": "nobody_there"}, {"query": {"default_transaction_read_only": "on"}}],
+    ids=lambda part: next(iter(part)),
+)
+async def test_a_server_that_lets_nobody_write_is_away(committed_database: str, part: dict[str, Any]) -> None:
+    """A database or a role that is not there yet, and a standby that a failover has left behind."""
+    address = make_url(committed_database)
+    changed = address.set(**{**part, "query": {**address.query, **part.get("query", {})}})
+    database = Database(create_engine(changed.render_as_string(hide_password=False)))
+    with pytest.raises(Refused) as refused:
+        async with database.transaction() as connection:
+            await control.lock(connection, "somewhere")
+    await database.engine.dispose()
+
+    assert refused.value.problem == AWAY
