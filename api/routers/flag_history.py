@@ -13,12 +13,16 @@ from api.route import needs, resource
 from api.routers.flags import FlagName, IfMatch
 from api.services import By, The
 from api.shown import shown
+from api.strict_json import INT64_MAX
 from crossfade.flags import to_definition
 from store import flag_history
 
 router = resource("flags")
 
-Before = Annotated[int | None, Query(ge=1, description="The `sequence` to go on from; the newest first without it.")]
+Before = Annotated[
+    int | None,
+    Query(ge=1, le=INT64_MAX, description="The `sequence` to go on from; the newest first without it."),
+]
 
 
 class ArchiveBody(Body):

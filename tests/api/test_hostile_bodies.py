@@ -162,6 +162,9 @@ def test_the_corpus_has_at_least_sixty_bodies() -> None:
         "alerts?limit=99999999999999999999",
         "rollbacks?limit=-1",
         "rollbacks?limit=%00",
+        "feature-flags/a/history?before=0",
+        "feature-flags/a/history?before=9223372036854775808",
+        "feature-flags/a/history?before=99999999999999999999",
     ],
 )
 async def test_hostile_paths_and_queries_are_refused(admin: httpx.AsyncClient, path: str) -> None:
