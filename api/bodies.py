@@ -38,7 +38,11 @@ _MESSAGES_THAT_QUOTE_NOTHING = frozenset(
         "too_short",
     }
 )
-_MESSAGES: Mapping[str, str] = {"missing": "is required", "extra_forbidden": "contains an unknown member"}
+_MESSAGES: Mapping[str, str] = {
+    "missing": "is required",
+    "extra_forbidden": "contains an unknown member",
+    "repeated": "is given more than once",
+}
 
 
 class Body(BaseModel):

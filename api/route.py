@@ -1,10 +1,14 @@
 """A route checks its caller, then the body, before FastAPI reads either; it declares the scope that it needs."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.exceptions import RequestValidationError
+from fastapi.params import Query
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
@@ -45,6 +49,8 @@ class Route(APIRoute):
         self.takes_body = bool(methods & METHODS_WITH_BODY)
         options["responses"] = {**documented(self._statuses()), **(options.get("responses") or {})}
         super().__init__(path, endpoint, **options)
+        fields = get_flat_params(self.dependant)
+        self._queries = frozenset(field.alias for field in fields if isinstance(field.field_info, Query))
 
     def _statuses(self) -> set[int]:
         statuses = {422, 500}
@@ -60,9 +66,25 @@ class Route(APIRoute):
 
         async def checked(request: Request) -> Response:
             await admit(request, self.needed, bearer(request.headers.get("authorization", "")))
+            self._require_read(request)
             return await handle(await strict(request) if self.takes_body else request)
 
         return checked
+
+    def _require_read(self, request: Request) -> None:
+        """Let no query pass that would not be read as it was meant: `?dryrun=true` is no rehearsal.
+
+        Raises:
+            RequestValidationError: A parameter is unknown, or is given twice.
+        """
+        counts = Counter(name for name, _ in request.query_params.multi_items())
+        errors = [
+            {"type": "repeated" if name in self._queries else "extra_forbidden", "loc": ("query", name), "msg": ""}
+            for name, count in counts.items()
+            if count > 1 or name not in self._queries
+        ]
+        if errors:
+            raise RequestValidationError(errors)
 
 
 class StrictRequest(Request):

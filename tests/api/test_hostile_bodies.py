@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from api.guard import METHODS_WITH_BODY
 from tests.api.conftest import ADMIN, calling
-from tests.api.test_access import filled
+from tests.api.test_access import ENDLESS, filled
 
 MARK = "hostile-mark-4711"
 QUOTED = json.dumps(MARK).encode()
@@ -173,6 +173,27 @@ async def test_hostile_paths_and_queries_are_refused(admin: httpx.AsyncClient, p
     assert answer.status_code in {404, 422}
     assert answer.headers["content-type"] == "application/problem+json"
     assert "script" not in answer.text
+
+
+async def test_a_query_parameter_that_a_route_does_not_know_is_422_on_every_route(app: FastAPI) -> None:
+    document: dict[str, Any] = app.openapi()
+    async with calling(app, ADMIN) as client:
+        answers = [
+            await client.request(method.upper(), filled(path), params={MARK: MARK})
+            for path, methods in document["paths"].items()
+            for method in methods
+            if path.startswith("/api/") and path not in ENDLESS
+        ]
+
+    assert {answer.status_code for answer in answers} == {422}
+    assert not [answer.text for answer in answers if MARK in answer.text]
+
+
+async def test_a_query_parameter_that_is_given_twice_is_refused_by_its_name(admin: httpx.AsyncClient) -> None:
+    answer = await admin.get("/api/migration/alerts?limit=5&limit=6")
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"field": "query.limit", "message": "is given more than once"}]
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,17 @@ async def test_a_rehearsed_rollback_lists_the_steps_and_changes_nothing(admin: h
     assert (await admin.get(FLAG)).json()["servedPercentage"] == 50
 
 
+@pytest.mark.usefixtures("live")
+@pytest.mark.parametrize("query", ["dryrun=true", "dry_run=true", "dryRun=true&dryRun=false", "environment=staging"])
+async def test_a_query_that_would_not_be_read_as_it_was_meant_rolls_nothing_back(
+    admin: httpx.AsyncClient, query: str
+) -> None:
+    answer = await admin.post(f"{ROLLBACK}?{query}", json=USERS_REASON)
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:crossfade:problem:invalid-request")
+    assert (await admin.get(FLAG)).json()["servedPercentage"] == 50
+
+
 async def test_a_flag_set_by_hand_rolls_back_too(admin: httpx.AsyncClient) -> None:
     await admin.put(FLAG, json={"enabled": True, "rolloutPercentage": 30})
 
