@@ -147,7 +147,8 @@ async def put_flag(
     """
     if body.name is not None and body.name != name:
         raise errors.InvalidFlag
-    order = _Order(the=the, by=by, name=name, body=body, wanted=revision_wanted(if_match))
+    wanted = revision_wanted(if_match)
+    order = _Order(the=the, by=by, name=name, body=body, must_exist=if_match is not None, wanted=wanted)
     try:
         flag, is_new = await _put(order)
     except errors.ComponentIsLive:
@@ -175,6 +176,7 @@ class _Order:
     by: Caller
     name: str
     body: FlagBody
+    must_exist: bool
     wanted: int | None
 
 
@@ -184,6 +186,8 @@ async def _put(order: _Order) -> tuple[Flag, bool]:
     async with order.the.database.transaction() as connection:
         await control.lock(connection, environment)
         former = await flags.find(connection, environment=environment, name=order.name)
+        if former is None and order.must_exist:  # no tag is the one of nothing, nor is `*` (RFC 9110, 13.1.1)
+            raise errors.PreconditionFailed
         flag = await flags.put(
             connection,
             environment=environment,

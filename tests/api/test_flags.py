@@ -104,6 +104,14 @@ async def test_an_if_match_that_names_another_state_is_412(admin: httpx.AsyncCli
     assert answer.status_code == 412
 
 
+@pytest.mark.parametrize("condition", ["*", '"0"', '"1"'])
+async def test_an_if_match_makes_no_flag(admin: httpx.AsyncClient, condition: str) -> None:
+    answer = await admin.put(FLAG, json=USERS_BODY, headers={"If-Match": condition})
+
+    assert answer.status_code == 412
+    assert (await admin.get(FLAG)).status_code == 404
+
+
 @pytest.mark.parametrize(("sent", "served"), [(0, 0), (100, 100), (12.5, 12.5), (0.001, 0.001), (99.999, 99.999)])
 async def test_percentages_travel_exactly(admin: httpx.AsyncClient, sent: float, served: float) -> None:
     answer = await admin.put(FLAG, json={"enabled": True, "rolloutPercentage": sent})
