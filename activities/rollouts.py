@@ -52,7 +52,10 @@ class Begun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publish:
-    """Serves a percentage; `require_reading` refuses without a fresh passing reading of the current step."""
+    """Serves a percentage; `require_reading` refuses without a fresh passing reading of the current step.
+
+    One set by hand is refused where the flag has another `revision` than the one that is given.
+    """
 
     run: RunRef
     step: int
@@ -61,6 +64,7 @@ class Publish:
     reason: str
     effect: str
     require_reading: bool = True
+    revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +161,7 @@ class RolloutActivities:
     @activity.defn(name="rollout.set_percentage")
     @final
     async def set_percentage(self, order: Publish) -> Published:
-        """Serve a percentage set by hand and hold there."""
+        """Serve a percentage set by hand and hold there; Fenced, Stopped or PreconditionFailed refuses."""
         async with self.engine.begin() as connection:
             published = await store.runs.set_percentage(
                 connection,
@@ -167,6 +171,7 @@ class RolloutActivities:
                 actor=order.actor,
                 reason=order.reason,
                 effect=order.effect,
+                revision=order.revision,
             )
         return Published(revision=published.revision, percentage=published.percentage)
 

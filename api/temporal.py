@@ -16,7 +16,14 @@ HEALTH_SECONDS = 1.0
 # Domain errors that a workflow passes on by the name of their class.
 _DOMAIN: Mapping[str, type[errors.CrossfadeError]] = {
     kind.__name__: kind
-    for kind in (errors.ComponentIsLive, errors.InvalidPercentage, errors.Stopped, errors.Fenced, errors.StaleReading)
+    for kind in (
+        errors.ComponentIsLive,
+        errors.InvalidPercentage,
+        errors.Stopped,
+        errors.Fenced,
+        errors.StaleReading,
+        errors.PreconditionFailed,
+    )
 }
 
 

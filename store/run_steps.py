@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from crossfade.errors import Fenced, RaisesPercentage, StaleReading, UnknownComponent
+from crossfade.errors import Fenced, PreconditionFailed, RaisesPercentage, StaleReading, UnknownComponent
 from crossfade.percentages import ZERO
 from crossfade.states import RunState, Verdict
 from store import audit, components, control, flags, outbox, run_rows
@@ -56,14 +56,29 @@ async def publish_step(  # noqa: PLR0913 - a step's coordinates, its author, and
 
 
 async def set_percentage(
-    connection: AsyncConnection, *, run_id: UUID, epoch: int, percentage: Decimal, actor: str, reason: str, effect: str
+    connection: AsyncConnection,
+    *,
+    run_id: UUID,
+    epoch: int,
+    percentage: Decimal,
+    actor: str,
+    reason: str,
+    effect: str,
+    revision: int | None = None,
 ) -> Published:
-    """Sets the percentage a person has asked for and holds the run there; raises Fenced, Stopped."""
+    """Sets the percentage a person has asked for and holds the run there.
+
+    Raises Fenced, Stopped, PreconditionFailed where a revision is given that is not the flag's any more.
+    """
     environment = await environment_of(connection, run_id)
     state = await control.lock(connection, environment)
     if (done := await audit.find(connection, environment=environment, effect=effect)) is not None:
         return run_rows.published(done.after or {})
     run = await run_rows.lock_fenced(connection, run_id=run_id, epoch=epoch)
+    if revision is not None:
+        flag = await flags.get(connection, environment=environment, name=run.component)
+        if flag.revision != revision:
+            raise PreconditionFailed(run.component)
     write = Write(run=run, control=state, actor=actor, reason=reason, effect=effect)
     return await publish(
         connection, write, action="run.set_percentage", state=RunState.HELD, step=run.step, percentage=percentage

@@ -114,11 +114,15 @@ class Observed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetPercentage:
-    """Serve this share of the targeting keys from candidate and hold there (0..100, steps of 0.001)."""
+    """Serve this share of the targeting keys from candidate and hold there (0..100, steps of 0.001).
+
+    With a `revision` only where the flag has it still.
+    """
 
     percentage: Decimal
     actor: str = "temporal"
     reason: str = ""
+    revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ of `Rollout` sees every change by `version`.
 """
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 from temporalio import workflow
@@ -138,7 +139,7 @@ class RolloutOrders:
         await self._has_begun()
         async with self.writing:
             self._refuse_when_ending()
-            published = await self._serve_by_hand(order.percentage, order.reason, order.actor)
+            published = await self._serve_by_hand(order.percentage, order.reason, order.actor, order.revision)
             self.state.held = True
             self.state.percentage = published.percentage
             self._remember(_sentence(f"set to {published.percentage} %", order))
@@ -247,10 +248,13 @@ class RolloutOrders:
                 self.state.held, self.state.percentage = True, published.percentage
             self._remember(f"holds at {self.state.percentage} %" if self.state.held else "holds no longer")
 
-    async def _serve_by_hand(self, percentage: Decimal, reason: str, actor: str) -> Published:
+    async def _serve_by_hand(
+        self, percentage: Decimal, reason: str, actor: str, revision: int | None = None
+    ) -> Published:
+        publication = self._publication(self.state.step, percentage, reason, actor)
         return await workflow.execute_activity_method(
             RolloutActivities.set_percentage,
-            self._publication(self.state.step, percentage, reason, actor),
+            replace(publication, revision=revision),
             summary=f"set {percentage} % by hand",
             **WRITE,
         )

@@ -213,7 +213,7 @@ async def _steer(order: _Order) -> Flag:
         if state.is_stopped:
             raise errors.Stopped
         await _require_advancing(connection, order)
-    message = SetPercentage(percentage=target, actor=order.by.actor, reason=order.body.reason)
+    message = SetPercentage(percentage=target, actor=order.by.actor, reason=order.body.reason, revision=order.wanted)
     await order.the.temporal.update(rollout_id(environment, order.name), "set_percentage", message)
     async with order.the.database.transaction() as connection:
         return await flags.get(connection, environment=environment, name=order.name)

@@ -88,9 +88,10 @@ class Person:
         body = {"phase": 1, "sampleSize": sample}
         return await self.client.post(f"{API}/validation/search", json=body, headers={"Prefer": "wait=10"})
 
-    async def put(self, share: float) -> httpx.Response:
+    async def put(self, share: float, *, condition: str | None = None) -> httpx.Response:
         body = {"enabled": True, "rolloutPercentage": share}
-        return await self.client.put(f"{API}/feature-flags/search", json=body)
+        headers = {"If-Match": condition} if condition else {}
+        return await self.client.put(f"{API}/feature-flags/search", json=body, headers=headers)
 
 
 @pytest.fixture
@@ -130,6 +131,14 @@ async def test_a_step_waits_for_its_approval_and_for_the_reason(person: Person) 
     assert component["status"] == "ramping"
     assert component["candidate"]["requests"] > 0
     assert unwanted.status_code == 409
+
+
+async def test_of_two_who_raise_a_live_rollout_with_one_etag_one_is_412(person: Person) -> None:
+    read = await person.client.get(f"{API}/feature-flags/search")
+
+    answers = await asyncio.gather(*(person.put(share, condition=read.headers["etag"]) for share in (20, 30)))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 412]
 
 
 async def test_a_percentage_set_by_hand_holds_until_it_is_resumed(person: Person) -> None:

@@ -7,7 +7,15 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from crossfade.errors import ComponentIsLive, Fenced, RaisesPercentage, StaleReading, Stopped, UnknownComponent
+from crossfade.errors import (
+    ComponentIsLive,
+    Fenced,
+    PreconditionFailed,
+    RaisesPercentage,
+    StaleReading,
+    Stopped,
+    UnknownComponent,
+)
 from crossfade.flags import Conditions, Flag, from_definition
 from crossfade.percentages import ZERO
 from crossfade.plan.resolved import FlagPlan
@@ -235,6 +243,18 @@ async def test_a_percentage_set_by_a_person_holds_the_run(connection: AsyncConne
     assert (stored.state, stored.percentage) == (RunState.HELD, Decimal("33.333"))
     assert (flag.percentage, flag.ceiling) == (Decimal("33.333"), Decimal("33.333"))
     assert await runs.set_percentage(connection, percentage=Decimal("33.333"), **words) == first
+
+
+async def test_a_percentage_is_not_set_on_a_flag_that_has_changed_since_it_was_read(
+    connection: AsyncConnection,
+) -> None:
+    run = await served_run(connection)
+    read = (await flag_of(connection)).revision
+    words: dict[str, Any] = {"run_id": run.id, "epoch": run.epoch, "actor": "ann", "reason": "look", "revision": read}
+    await runs.set_percentage(connection, percentage=Decimal(30), effect="first", **words)
+    with pytest.raises(PreconditionFailed):
+        await runs.set_percentage(connection, percentage=Decimal(40), effect="second", **words)
+    assert (await flag_of(connection)).percentage == 30
 
 
 async def test_lowering_works_without_the_workflow_and_tells_it(connection: AsyncConnection) -> None:
