@@ -87,6 +87,8 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Moves a running system from an old implementation to a new one, and takes it back when it hurts.",
         lifespan=_lifespan,
         redoc_url=None,
+        # `curl` follows no redirect and prints nothing: a stop that was sent to it would look like one that was obeyed.
+        redirect_slashes=False,
         strict_content_type=False,
         swagger_ui_parameters={"persistAuthorization": False},
     )

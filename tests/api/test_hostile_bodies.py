@@ -216,6 +216,15 @@ async def test_hostile_headers_are_refused(admin: httpx.AsyncClient, name: str, 
     assert 500 not in statuses
 
 
+@pytest.mark.parametrize("path", ["emergency-stop/", "rollback/a/", "feature-flags/"])
+async def test_a_slash_too_many_is_a_problem_and_no_redirect_that_nobody_follows(
+    admin: httpx.AsyncClient, path: str
+) -> None:
+    answer = await admin.post(f"/api/migration/{path}")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
 async def test_unknown_paths_and_methods_are_problems_too(admin: httpx.AsyncClient) -> None:
     unknown = await admin.get("/api/migration/nowhere")
     wrong = await admin.patch("/api/migration/feature-flags/a", json={})
