@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import Header, Path, Response
@@ -10,7 +11,9 @@ from pydantic import Field
 from api.auth import Caller, Scope
 from api.bodies import Body, Key, Reason
 from api.etags import etag, revision_wanted
+from api.names import IdempotencyKey
 from api.problems import Problem, Refused, documented
+from api.repeats import once
 from api.route import needs, resource
 from api.services import By, Services, The
 from crossfade import errors
@@ -18,6 +21,7 @@ from crossfade.flags import MOST_OVERRIDES, AttributeCondition, Conditions, Flag
 from crossfade.percentages import ZERO, json_number, percentage
 from crossfade.states import Variant
 from store import control, flags, runs
+from store.documents import Document
 from store.engine import AsyncConnection
 from store.run_rows import ADVANCING
 from workflows.messages import SetPercentage, rollout_id
@@ -114,22 +118,14 @@ async def get_flag(name: FlagName, the: The, by: By, response: Response) -> dict
     responses=documented({409}),
     openapi_extra=needs(Scope.OPERATE),
 )
-async def make_flag(body: NewFlagBody, the: The, by: By, response: Response) -> dict[str, object]:
+async def make_flag(
+    body: NewFlagBody, the: The, by: By, response: Response, key: IdempotencyKey = None
+) -> dict[str, object]:
     """A flag without a rollout; 409 where one of that name exists. A migration makes the flags of its components."""
     async with the.database.transaction() as connection:
-        await control.lock(connection, by.environment)
-        if await flags.find(connection, environment=by.environment, name=body.name) is not None:
-            raise errors.FlagExists
-        flag = await flags.put(
-            connection,
-            environment=by.environment,
-            name=body.name,
-            change=body.change(),
-            actor=by.actor,
-            reason=body.reason,
-        )
-    response.headers["ETag"] = etag(flag.revision)
-    return shown(flag)
+        made = await once(connection, by, "feature-flags", key, body, partial(_make, connection, by, body))
+    response.headers["ETag"] = etag(made["revision"])
+    return made
 
 
 @router.put(
@@ -178,6 +174,21 @@ class _Order:
     body: FlagBody
     must_exist: bool
     wanted: int | None
+
+
+async def _make(connection: AsyncConnection, by: Caller, body: NewFlagBody) -> Document:
+    await control.lock(connection, by.environment)
+    if await flags.find(connection, environment=by.environment, name=body.name) is not None:
+        raise errors.FlagExists
+    flag = await flags.put(
+        connection,
+        environment=by.environment,
+        name=body.name,
+        change=body.change(),
+        actor=by.actor,
+        reason=body.reason,
+    )
+    return shown(flag)
 
 
 async def _put(order: _Order) -> tuple[Flag, bool]:

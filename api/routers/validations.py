@@ -4,6 +4,7 @@ import asyncio
 import re
 from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -12,8 +13,9 @@ from pydantic import Field
 
 from api.auth import Caller, Scope
 from api.bodies import Body, Key
-from api.names import ComponentName, IdempotencyKey, Limit, effect_of
+from api.names import ComponentName, IdempotencyKey, Limit
 from api.problems import Problem, Refused, documented
+from api.repeats import once
 from api.route import needs, resource
 from api.services import By, Services, The
 from api.shown import shown
@@ -21,6 +23,7 @@ from crossfade.errors import UnknownComponent
 from crossfade.plan.resolved import ValidationPlan
 from store import components, flags, outbox, phases, validations
 from store.components import Component
+from store.documents import Document
 from store.engine import AsyncConnection
 from store.validations import Checkpoint
 
@@ -66,10 +69,12 @@ async def validate(
 
     A sample too small to prove its bound answers `inconclusive` with the samples that are missing.
     """
-    effect = effect_of(by.environment, f"validation/{component}", key)
+    order = body or ValidationBody()
     async with the.database.transaction() as connection:
-        checkpoint = await _open(connection, component, body or ValidationBody(), by, effect)
-        await _watch(connection, checkpoint)
+        act = partial(_begin, connection, component, order, by)
+        begun = await once(connection, by, f"validation/{component}", key, order, act)
+        found = UUID(begun["validationId"])
+        checkpoint = await validations.get(connection, environment=by.environment, checkpoint_id=found)
     seconds = _seconds(prefer)
     if seconds:
         response.headers["Preference-Applied"] = f"wait={seconds}"
@@ -112,9 +117,13 @@ def validation_shown(checkpoint: Checkpoint) -> dict[str, object]:
     return {"validationId": answer.pop("id"), "workflowId": workflow_id(checkpoint), **answer}
 
 
-async def _open(
-    connection: AsyncConnection, name: str, body: ValidationBody, by: Caller, effect: str | None
-) -> Checkpoint:
+async def _begin(connection: AsyncConnection, name: str, body: ValidationBody, by: Caller) -> Document:
+    checkpoint = await _open(connection, name, body, by)
+    await _watch(connection, checkpoint)
+    return {"validationId": str(checkpoint.id)}
+
+
+async def _open(connection: AsyncConnection, name: str, body: ValidationBody, by: Caller) -> Checkpoint:
     component = await _component(connection, name, body, by)
     planned = _planned(component, body.name)
     request = validations.Request(
@@ -127,7 +136,6 @@ async def _open(
         share=Decimal(str(body.share)),
         phase=component.phase if component else None,
         requested_by=by.actor,
-        effect=effect,
     )
     return await validations.open(connection, request)
 

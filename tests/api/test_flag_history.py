@@ -27,6 +27,20 @@ async def test_a_flag_is_made_once(admin: httpx.AsyncClient) -> None:
     assert (made.json()["salt"], made.json()["targetingKey"]) == ("phase-2", "accountId")
 
 
+async def test_a_flag_is_made_and_archived_once_by_one_key(admin: httpx.AsyncClient) -> None:
+    key = {"Idempotency-Key": "4711"}
+    body = {"name": "search", "enabled": True, "rolloutPercentage": 5}
+
+    made = [await admin.post(FLAGS, json=body, headers=key) for _ in range(2)]
+    other = await admin.post(FLAGS, json={**body, "rolloutPercentage": 6}, headers=key)
+    archived = [await admin.post(f"{FLAG}/archive", json=WHY, headers=key) for _ in range(2)]
+
+    assert [answer.status_code for answer in made + archived] == [201, 201, 200, 200]
+    assert (made[0].json(), made[0].headers["etag"]) == (made[1].json(), made[1].headers["etag"])
+    assert (other.status_code, other.json()["type"]) == (422, "urn:crossfade:problem:key-reused")
+    assert archived[0].json() == archived[1].json()
+
+
 @pytest.mark.parametrize("name", ["", "A", "-a", "a b", "a" * 129, None, 5])
 async def test_a_name_that_no_flag_can_have_makes_none(admin: httpx.AsyncClient, name: object) -> None:
     answer = await admin.post(FLAGS, json={"name": name, "enabled": True})

@@ -103,7 +103,10 @@ async def test_a_preference_that_is_not_understood_is_ignored(admin: httpx.Async
 async def test_the_same_idempotency_key_opens_one_validation(admin: httpx.AsyncClient) -> None:
     answers = [await admin.post(VALIDATE, json=USERS_BODY, headers={"Idempotency-Key": "k"}) for _ in range(2)]
 
+    other = await admin.post(VALIDATE, json={"sampleSize": 5000}, headers={"Idempotency-Key": "k"})
+
     assert len({answer.json()["validationId"] for answer in answers}) == 1
+    assert (other.status_code, other.json()["type"]) == (422, "urn:crossfade:problem:key-reused")
     assert len((await admin.get("/api/migration/validations")).json()["validations"]) == 1
 
 
