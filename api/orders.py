@@ -1,7 +1,6 @@
 """Orders that reach a workflow as a signal, through the outbox: certain, and in time when Temporal is back."""
 
 from api.auth import Caller
-from api.names import effect_of
 from crossfade.errors import Stopped
 from store import control, outbox
 from store.engine import AsyncConnection
@@ -21,11 +20,9 @@ async def refuse_stopped(connection: AsyncConnection, by: Caller, order: str) ->
         raise Stopped
 
 
-async def tell(
-    connection: AsyncConnection, by: Caller, workflow: str, order: str, *, reason: str, key: str | None
-) -> None:
+async def tell(connection: AsyncConnection, by: Caller, workflow: str, order: str, *, reason: str) -> None:
     """Queue an order; a workflow to which it is delivered twice obeys it once."""
-    order_id = effect_of(by.environment, f"{workflow}/{order}", key) or str(uuid7())
+    order_id = str(uuid7())
     await outbox.enqueue(
         connection,
         environment=by.environment,

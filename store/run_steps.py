@@ -94,15 +94,12 @@ async def lower(
     enabled: bool = True,
     actor: str,
     reason: str,
-    effect: str | None = None,
 ) -> Published:
     """Lowers a live run without its workflow, or leaves it where it is, and holds it; `enabled=False` holds it at 0.
 
     Raises RaisesPercentage where more would be served, UnknownComponent without a live run, Fenced while it rolls back.
     """
     state = await control.lock(connection, environment)
-    if (done := await audit.find(connection, environment=environment, effect=effect)) is not None:
-        return run_rows.published(done.after or {})
     live = (runs.c.environment == environment, runs.c.component == component, runs.c.state.in_(run_rows.LIVE))
     run_id = (await connection.execute(select(runs.c.id).where(*live))).scalar_one_or_none()
     run = None if run_id is None else await run_rows.lock(connection, run_id)
@@ -114,7 +111,7 @@ async def lower(
     target = (run.percentage if percentage is None else percentage) if enabled else ZERO
     if target > flag.served_percentage:
         raise RaisesPercentage(f"{component} from {flag.served_percentage} to {target}")
-    write = Write(run=run, control=state, actor=actor, reason=reason, effect=effect)
+    write = Write(run=run, control=state, actor=actor, reason=reason, effect=None)
     published = await publish(
         connection, write, action="run.lower", state=RunState.HELD, step=run.step, percentage=target, enabled=enabled
     )

@@ -1,5 +1,6 @@
 """Components: where each stands with its evidence, and what a person may order."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from api.current import chosen
 from api.names import ComponentName, IdempotencyKey, MigrationQuery, effect_of
 from api.orders import refuse_stopped, tell
 from api.problems import Refused, documented
+from api.repeats import once
 from api.route import needs, resource
 from api.services import By, Services, The
 from api.shown import shown
@@ -101,7 +103,7 @@ async def pause(
     component: ComponentName, the: The, by: By, body: Because | None = None, key: IdempotencyKey = None
 ) -> dict[str, object]:
     """Stop advancing and the hold clock; judging, rollback and stop go on."""
-    return await _tell_rollout(component, "pause", (body or Because()).reason, the, by, key)
+    return await _tell_rollout(component, "pause", body or Because(), the, by, key)
 
 
 @router.post("/components/{component}/resume", summary="Resume a component", **_SIGNAL)
@@ -109,7 +111,7 @@ async def resume(
     component: ComponentName, the: The, by: By, body: Because | None = None, key: IdempotencyKey = None
 ) -> dict[str, object]:
     """Go on: after a pause where it stood, after a percentage by hand from the last step at or below it."""
-    return await _tell_rollout(component, "resume", (body or Because()).reason, the, by, key)
+    return await _tell_rollout(component, "resume", body or Because(), the, by, key)
 
 
 @router.post("/components/{component}/hold", summary="Hold a component where it is", **_ORDER)
@@ -117,31 +119,35 @@ async def hold(
     component: ComponentName, the: The, by: By, body: Because | None = None, key: IdempotencyKey = None
 ) -> dict[str, object]:
     """Stay at the present percentage until resumed, at once and without Temporal; resume re-enters the ramp there."""
+    because = body or Because()
     async with the.database.transaction() as connection:
-        await components.latest(connection, environment=by.environment, name=component)
-        if not await _has_live_run(connection, by.environment, component):
-            raise Refused(NOT_RUNNING)
-        held = await runs.lower(
-            connection,
-            environment=by.environment,
-            component=component,
-            actor=by.actor,
-            reason=(body or Because()).reason,
-            effect=effect_of(by.environment, f"{component}/hold", key),
-        )
-    return {"component": component, "order": "hold", "percentage": json_number(held.percentage)}
+        act = partial(_hold, connection, by, component, because.reason)
+        return await once(connection, by, f"{component}/hold", key, because, act)
 
 
 @router.post("/components/{component}/retire", summary="Retire a complete component", **_ORDER)
-async def retire(component: ComponentName, body: WithReason, the: The, by: By) -> dict[str, object]:
+async def retire(
+    component: ComponentName, body: WithReason, the: The, by: By, key: IdempotencyKey = None
+) -> dict[str, object]:
     """Say that its legacy code is gone: from now on neither a stop nor a rollback takes its traffic back.
 
     Only a component that is complete for everybody can be retired. It cannot be undone.
     """
     async with the.database.transaction() as connection:
-        retirement = await retirements.retire(
-            connection, environment=by.environment, component=component, actor=by.actor, reason=body.reason
-        )
+        act = partial(_retire, connection, by, component, body.reason)
+        return await once(connection, by, f"{component}/retire", key, body, act)
+
+
+async def _hold(connection: AsyncConnection, by: Caller, component: str, reason: str) -> dict[str, object]:
+    await _require_live_run(connection, by.environment, component)
+    held = await runs.lower(connection, environment=by.environment, component=component, actor=by.actor, reason=reason)
+    return {"component": component, "order": "hold", "percentage": json_number(held.percentage)}
+
+
+async def _retire(connection: AsyncConnection, by: Caller, component: str, reason: str) -> dict[str, object]:
+    retirement = await retirements.retire(
+        connection, environment=by.environment, component=component, actor=by.actor, reason=reason
+    )
     return {"component": component, "order": "retire", "retiredAt": shown(retirement.retired_at)}
 
 
@@ -173,20 +179,31 @@ async def _ask_phase(
 
 
 async def _tell_rollout(
-    component: str, name: str, reason: str, the: Services, by: Caller, key: str | None
+    component: str, name: str, because: Because, the: Services, by: Caller, key: str | None
 ) -> dict[str, object]:
     async with the.database.transaction() as connection:
-        await components.latest(connection, environment=by.environment, name=component)
-        await refuse_stopped(connection, by, name)
-        if not await _has_live_run(connection, by.environment, component):
-            raise Refused(NOT_RUNNING)
-        await tell(connection, by, rollout_id(by.environment, component), name, reason=reason, key=key)
-    return {"component": component, "order": name, "accepted": True}
+        act = partial(_queue, connection, by, component, name, because.reason)
+        return await once(connection, by, f"{component}/{name}", key, because, act)
 
 
-async def _has_live_run(connection: AsyncConnection, environment: str, component: str) -> bool:
+async def _queue(connection: AsyncConnection, by: Caller, component: str, order: str, reason: str) -> dict[str, object]:
+    await refuse_stopped(connection, by, order)
+    await _require_live_run(connection, by.environment, component)
+    await tell(connection, by, rollout_id(by.environment, component), order, reason=reason)
+    return {"component": component, "order": order, "accepted": True}
+
+
+async def _require_live_run(connection: AsyncConnection, environment: str, component: str) -> None:
+    """Refuse an order to what does not run.
+
+    Raises:
+        UnknownComponent: There is no such component.
+        Refused: 409, it has no live run.
+    """
+    await components.latest(connection, environment=environment, name=component)
     run = await runs.latest(connection, environment=environment, component=component)
-    return run is not None and run.state.is_live
+    if run is None or not run.state.is_live:
+        raise Refused(NOT_RUNNING)
 
 
 def _migration_name(component: Component) -> str:

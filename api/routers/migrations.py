@@ -128,12 +128,17 @@ async def _tell(
 ) -> dict[str, object]:
     async with the.database.transaction() as connection:
         migration = await chosen(connection, by, migration_id)
-        await refuse_stopped(connection, by, order)
-        if not migration.status.is_live:
-            raise Refused(_ENDED)
-        # A later migration of this name has the same workflow id: the key is of this one.
-        own = None if key is None else f"{migration_id}/{key}"
-        await tell(connection, by, migration.workflow_id, order, reason=because.reason, key=own)
+        act = partial(_queue, connection, by, migration, order, because.reason)
+        return await once(connection, by, f"{migration.id}/{order}", key, because, act)
+
+
+async def _queue(
+    connection: AsyncConnection, by: Caller, migration: Migration, order: str, reason: str
+) -> dict[str, object]:
+    await refuse_stopped(connection, by, order)
+    if not migration.status.is_live:
+        raise Refused(_ENDED)
+    await tell(connection, by, migration.workflow_id, order, reason=reason)
     return {"id": str(migration.id), "order": order, "accepted": True}
 
 

@@ -1,5 +1,6 @@
 """Phases of a migration: listed, paused, resumed."""
 
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,11 +12,14 @@ from api.current import chosen
 from api.names import IdempotencyKey, MigrationQuery
 from api.orders import refuse_stopped, tell
 from api.problems import Problem, Refused, documented
+from api.repeats import once
 from api.route import needs, resource
 from api.services import By, Services, The
 from api.shown import shown
 from crossfade.states import PhaseStatus
 from store import phases
+from store.engine import AsyncConnection
+from store.migrations import Migration
 from store.phases import Phase
 from workflows.messages import phase_id
 
@@ -88,14 +92,18 @@ async def _tell(
         found = [phase for phase in await phases.list(connection, migration_id=migration.id) if phase.name == name]
         if not found:
             raise Refused(_UNKNOWN)
-        await refuse_stopped(connection, by, order)
-        if found[0].status not in _BEGUN or not migration.status.is_live:
-            raise Refused(_NOT_RUNNING)
-        # A later migration of this name has the same workflow id: the key is of this one.
-        own = None if key is None else f"{migration.id}/{key}"
-        workflow = phase_id(migration.environment, migration.name, name)
-        await tell(connection, by, workflow, order, reason=because.reason, key=own)
-    return {"migrationId": str(migration.id), "phase": name, "order": order, "accepted": True}
+        act = partial(_queue, connection, by, migration, found[0], order, because.reason)
+        return await once(connection, by, f"{migration.id}/{name}/{order}", key, because, act)
+
+
+async def _queue(
+    connection: AsyncConnection, by: Caller, migration: Migration, phase: Phase, order: str, reason: str
+) -> dict[str, object]:
+    await refuse_stopped(connection, by, order)
+    if phase.status not in _BEGUN or not migration.status.is_live:
+        raise Refused(_NOT_RUNNING)
+    await tell(connection, by, phase_id(migration.environment, migration.name, phase.name), order, reason=reason)
+    return {"migrationId": str(migration.id), "phase": phase.name, "order": order, "accepted": True}
 
 
 _UNKNOWN = Problem(

@@ -139,6 +139,22 @@ async def test_pause_and_resume_wait_in_the_outbox(
 
 
 @pytest.mark.usefixtures("revision")
+@pytest.mark.parametrize("order", ["pause", "resume", "hold"])
+async def test_an_order_that_is_repeated_by_its_key_gets_its_first_answer_even_when_nothing_runs_any_more(
+    admin: httpx.AsyncClient, order: str
+) -> None:
+    key = {"Idempotency-Key": "4711"}
+    first = await admin.post(f"{COMPONENT}/{order}", json={"reason": "lunch"}, headers=key)
+    other = await admin.post(f"{COMPONENT}/{order}", json={"reason": "tea"}, headers=key)
+    await admin.post("/api/migration/rollback/search")
+    again = await admin.post(f"{COMPONENT}/{order}", json={"reason": "lunch"}, headers=key)
+
+    assert (other.status_code, other.json()["type"]) == (422, "urn:crossfade:problem:key-reused")
+    assert (first.status_code, first.json()) == (again.status_code, again.json())
+    assert first.is_success
+
+
+@pytest.mark.usefixtures("revision")
 async def test_a_hold_needs_no_temporal_and_keeps_the_percentage(
     admin: httpx.AsyncClient, engine: AsyncEngine, environment: str
 ) -> None:
