@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import store.answers
 import store.clients
 import store.compaction
 import store.control
@@ -20,6 +21,7 @@ from store.engine import AsyncEngine
 SERIES_AT_ONCE: Final = 300
 BEAT: Final = 5.0  # seconds from one look to the next
 OUTBOX_KEPT: Final = timedelta(days=7)  # longer than anybody repeats a request
+ANSWERS_KEPT: Final = timedelta(days=1)  # to an order with an Idempotency-Key
 CALLERS_KEPT: Final = timedelta(days=7)  # a stop names who may still serve candidate for that long
 PRUNED_AT_ONCE: Final = 1000
 
@@ -82,12 +84,14 @@ async def compact(engine: AsyncEngine, each: Round) -> int:
 
 
 async def prune(engine: AsyncEngine) -> int:
-    """Forget old messages, ids of batches that cannot come again, and callers that are silent; how many."""
+    """Forget old messages and answers, ids of batches that cannot come again, and callers that are silent; how many."""
     async with engine.begin() as connection:
         messages = await store.outbox.prune(connection, older=OUTBOX_KEPT, limit=PRUNED_AT_ONCE)
         batches = await store.metrics.forget_batches(connection, limit=PRUNED_AT_ONCE)
+        answers = await store.answers.forget(connection, older=ANSWERS_KEPT)
         replicas = await store.replicas.forget(connection, older=CALLERS_KEPT)
-        return messages + batches + replicas + await store.clients.forget(connection, older=CALLERS_KEPT)
+        clients = await store.clients.forget(connection, older=CALLERS_KEPT)
+    return messages + batches + answers + replicas + clients
 
 
 def _slot(moment: datetime, width: timedelta) -> datetime:

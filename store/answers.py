@@ -1,6 +1,8 @@
 """First answers to orders that carry an idempotency key: whoever repeats the order gets the same one."""
 
-from sqlalchemy import insert, select
+from datetime import timedelta
+
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crossfade.errors import KeyReused
@@ -26,3 +28,9 @@ async def keep(connection: AsyncConnection, *, environment: str, key: str, diges
     """Keeps the first answer, in the transaction of what it tells."""
     values = {"environment": environment, "key": key, "digest": digest, "answer": answer}
     await connection.execute(insert(first_answers).values(values))
+
+
+async def forget(connection: AsyncConnection, *, older: timedelta) -> int:
+    """Forgets answers of that age, and gives how many; their keys are free."""
+    statement = delete(first_answers).where(first_answers.c.answered_at < func.clock_timestamp() - older)
+    return (await connection.execute(statement)).rowcount
