@@ -117,8 +117,9 @@ def _openapi(app: FastAPI) -> dict[str, object]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services = _services(app.state.settings)
     app.state.services = services
+    client = await services.temporal.client()  # it connects later; a profile that makes no client ends the process now
     ending = asyncio.Event()
-    relay = asyncio.create_task(_relay(services, ending))
+    relay = asyncio.create_task(outbox.relay(services.database.engine, client, ending))
     follow = (_ensure_tokens(services), services.replica.run(), services.push.run())
     tasks = (relay, *(asyncio.create_task(each) for each in follow))
     try:
@@ -176,7 +177,3 @@ async def _ensure_tokens(services: Services) -> None:
             # Not all of an error of SQLAlchemy's: it repeats the parameters.
             log.warning("requests get 503 until Postgres answers: %r", getattr(cause, "orig", cause))
             await asyncio.sleep(RETRY_SECONDS)
-
-
-async def _relay(services: Services, ending: asyncio.Event) -> None:
-    await outbox.relay(services.database.engine, await services.temporal.client(), ending)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -15,9 +16,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.settings import Settings
 from local.ports import free_port
 from store.identifiers import uuid7
-from tests.api.conftest import ADMIN, NO_TEMPORAL, SDK, bearer
+from tests.api.conftest import ADMIN, NO_TEMPORAL, SDK, bearer, running
 from tests.faults.proxy import Proxy
 
 ROOT = Path(__file__).parent.parent.parent
@@ -133,6 +135,14 @@ async def send(client: httpx.AsyncClient, revision: int, acknowledged: set[str],
             sent.release()
         else:
             wrong.append(answer.status_code)
+
+
+@pytest.mark.parametrize("variable", ["TEMPORAL_PROFILE", "TEMPORAL_TLS_SERVER_CA_CERT_PATH"])
+async def test_it_does_not_start_where_the_way_to_temporal_makes_no_sense(settings: Settings, variable: str) -> None:
+    """It would serve without ever delivering an order."""
+    with pytest.raises((RuntimeError, FileNotFoundError)):
+        async with running(replace(settings, environ={variable: "/nowhere"})):
+            pass
 
 
 async def test_it_ends_under_load_with_subscribers_and_loses_nothing_that_it_has_acknowledged(
