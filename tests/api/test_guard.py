@@ -6,6 +6,8 @@ from contextlib import suppress
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from starlette.types import Message
 
 import api.route
 from api.guard import DEFAULT_LIMIT, MEBIBYTE
@@ -111,3 +113,25 @@ async def test_a_body_that_never_ends_to_arrive_is_408(address: str, monkeypatch
 
     writer.close()
     assert status.split()[1] == b"408"
+
+
+async def test_a_caller_who_leaves_while_it_sends_is_no_defect(app: FastAPI) -> None:
+    """The application would raise what uvicorn logs as a defect of it."""
+    messages: list[Message] = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    answers: list[Message] = []
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    headers = [(b"authorization", f"Bearer {ADMIN}".encode())]
+    await app(
+        {"type": "http", "method": "POST", "path": METRICS, "query_string": b"", "headers": headers}, receive, send
+    )
+
+    assert answers[0]["status"] == 408
