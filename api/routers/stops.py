@@ -22,7 +22,7 @@ from api.repeats import once
 from api.route import Route, needs
 from api.services import By, The
 from api.shown import shown
-from store import releases, stops
+from store import flags, releases, stops
 from store.documents import Document
 from store.engine import AsyncConnection
 
@@ -68,7 +68,10 @@ class ReleaseBody(Body):
 @router.post(
     "/emergency-stop",
     summary="Stop everything",
-    responses={202: {"description": "Recorded, but those in `mayStillServe` have not confirmed."}, **documented({404})},
+    responses={
+        202: {"description": "Recorded, but those in `mayStillServe` have not confirmed."},
+        **documented({404, 409}),
+    },
     openapi_extra=needs(Access.OPERATE),
 )
 async def emergency_stop(
@@ -85,6 +88,8 @@ async def emergency_stop(
     began = time.monotonic()
     async with the.database.transaction(RECORD_SECONDS) as connection:
         recorded = await once(connection, by, "emergency-stop", key, order, lambda: _stop(connection, by, order))
+        if key is not None:
+            await _require_obeyed(connection, by, recorded)
     proof = await prove(the.database, _scope(by, recorded))
     response.status_code = 200 if proof.may_still_serve is None else 202
     return {**recorded, **_proof_shown(proof), "milliseconds": round((time.monotonic() - began) * 1000, 1)}
@@ -115,6 +120,18 @@ async def _stop(connection: AsyncConnection, by: Caller, order: StopBody) -> Doc
         reason=order.reason,
     )
     return cast("Document", shown(stop))
+
+
+async def _require_obeyed(connection: AsyncConnection, by: Caller, recorded: Document) -> None:
+    """Prove no stop of yesterday: its epoch has been applied by everybody, and its flags may serve again.
+
+    Raises:
+        Refused: 409, one of its flags does.
+    """
+    stopped = frozenset(recorded["flags"])
+    found = await flags.all(connection, by.environment)
+    if any(flag.name in stopped and flag.served_percentage for flag in found):
+        raise Refused(_OVER)
 
 
 async def _release(connection: AsyncConnection, by: Caller, order: ReleaseBody) -> Document:
@@ -153,3 +170,11 @@ def away() -> Problem:
         ),
         more={"legacyBy": by_then.isoformat(timespec="milliseconds"), "secondsUntilLegacy": LEGACY_SECONDS},
     )
+
+
+_OVER = Problem(
+    status=409,
+    kind="stop-is-over",
+    title="The stop of this key is over: some of its flags serve candidate again.",
+    detail="Nothing was stopped now. Draw a new key to stop again.",
+)

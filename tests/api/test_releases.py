@@ -86,6 +86,21 @@ async def test_a_release_puts_back_what_was_complete_only_where_that_is_asked_fo
     assert (await admin.put(DONE, json={"enabled": True, "rolloutPercentage": 50})).status_code == 200
 
 
+@pytest.mark.usefixtures("stopped")
+async def test_the_key_of_a_stop_that_is_over_proves_nothing(admin: httpx.AsyncClient) -> None:
+    key = {"Idempotency-Key": "4711"}
+    first = await admin.post(STOP, headers=key)
+    await admin.post(RELEASE, json={"reason": "over"})
+    released = await admin.post(STOP, headers=key)
+    await admin.put(DONE, json={"enabled": True, "rolloutPercentage": 50})
+    raised = await admin.post(STOP, headers=key)
+
+    assert (first.status_code, released.status_code) == (200, 200)
+    assert (raised.status_code, raised.json()["type"]) == (409, "urn:crossfade:problem:stop-is-over")
+    assert (await admin.post(STOP, headers={"Idempotency-Key": "4712"})).status_code == 200
+    assert (await admin.get(DONE)).json()["servedPercentage"] == 0
+
+
 def test_only_an_administrator_may_release(app: FastAPI) -> None:
     scope = app.openapi()["paths"][RELEASE]["post"][SCOPE_KEY]
 
