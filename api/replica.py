@@ -158,6 +158,8 @@ class Replica:
                 epoch=served.epoch if served else 0,
             )
         if not is_mine:
+            # The row in which a stop looks for this process says what the other one serves.
+            self._snapshot = None
             raise Refused(_NAME_IS_TAKEN)
         self._recorded_at = began
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 
 import httpx
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import acknowledgement
 from api.acknowledgement import serving
+from api.problems import Refused
 from api.replica import Replica
 from api.settings import Settings
 from crossfade.sdk import Client
@@ -283,3 +285,26 @@ async def test_under_one_name_a_second_process_serves_nothing_until_the_first_ha
 
     assert refused.status_code == 503
     assert serves
+
+
+@pytest.mark.usefixtures("done")
+async def test_a_process_that_has_lost_its_name_serves_not_even_what_is_complete(
+    settings: Settings, proxy: Proxy
+) -> None:
+    named = replace(settings, replica="api-0")
+    async with running(replace(named, database_url=proxy.database_url)) as first, calling(first, SDK) as sdk:
+        async with asyncio.timeout(PATIENCE):
+            await replica_of(first).reached(1)
+        proxy.mode = "blackhole"
+        async with running(named) as second, calling(second, ADMIN) as admin:
+            async with asyncio.timeout(PATIENCE):
+                await replica_of(second).reached(1)
+            proxy.mode = "pass"
+            async with asyncio.timeout(PATIENCE):
+                while replica_of(first).has_read:
+                    with suppress(Refused):
+                        await replica_of(first).refresh()
+            stopped = await admin.post(STOP)
+            asked = await sdk.post("/ofrep/v1/evaluate/flags/done", json={"context": {"targetingKey": "u-1"}})
+
+    assert (stopped.status_code, asked.status_code) == (200, 503)
