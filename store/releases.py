@@ -118,6 +118,14 @@ async def keep(connection: AsyncConnection, *, environment: str, at: datetime) -
         await connection.execute(insert(stopped_components).on_conflict_do_nothing(), rows)
 
 
+async def give_up(connection: AsyncConnection, *, environment: str, names: Sequence[str]) -> None:
+    """Forgets components that the stop in force has kept: a stop of their own has come, which no release takes back."""
+    table = stopped_components.c
+    await connection.execute(
+        delete(stopped_components).where(table.environment == environment, table.component.in_(names))
+    )
+
+
 async def kept_components(connection: AsyncConnection, environment: str) -> tuple[Stopped, ...]:
     """Gives what the stop in force has closed that was complete, by name."""
     table = stopped_components

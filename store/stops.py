@@ -88,6 +88,8 @@ async def stop(
         turned = await turn_runs(connection, order)
         gone = await retirements.names(connection, environment)
         names, left = await close_flags(connection, order, parts, gone)
+        if migration_id is not None:
+            await releases.give_up(connection, environment=environment, names=names)
         begun = await begin_rollbacks(connection, order, turned)
         await fail(connection, order, stopped, gone)
         for _, run in turned:

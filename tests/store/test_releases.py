@@ -142,6 +142,16 @@ async def test_what_a_migrations_own_stop_has_closed_is_not_put_back_by_a_later_
     assert (await release(connection)).restored == ()
 
 
+async def test_what_a_migrations_own_stop_has_closed_since_is_not_put_back(connection: AsyncConnection) -> None:
+    migration = await complete(connection, "search")
+    await stop(connection)
+    await stop(connection, migration)
+    await stop(connection)
+    released = await release(connection)
+    assert (released.restored, released.left) == ((), ())
+    assert (await flag(connection, "search")).served_percentage == 0
+
+
 async def test_without_a_stop_there_is_nothing_to_release(connection: AsyncConnection) -> None:
     migration = await complete(connection, "search")
     with pytest.raises(NotStopped):
