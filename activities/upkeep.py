@@ -21,7 +21,6 @@ from store.engine import AsyncEngine
 SERIES_AT_ONCE: Final = 300
 BEAT: Final = 5.0  # seconds from one look to the next
 OUTBOX_KEPT: Final = timedelta(days=7)  # longer than anybody repeats a request
-ANSWERS_KEPT: Final = timedelta(days=1)  # to an order with an Idempotency-Key
 CALLERS_KEPT: Final = timedelta(days=7)  # a stop names who may still serve candidate for that long
 PRUNED_AT_ONCE: Final = 1000
 
@@ -88,7 +87,7 @@ async def prune(engine: AsyncEngine) -> int:
     async with engine.begin() as connection:
         messages = await store.outbox.prune(connection, older=OUTBOX_KEPT, limit=PRUNED_AT_ONCE)
         batches = await store.metrics.forget_batches(connection, limit=PRUNED_AT_ONCE)
-        answers = await store.answers.forget(connection, older=ANSWERS_KEPT)
+        answers = await store.answers.forget(connection)
         replicas = await store.replicas.forget(connection, older=CALLERS_KEPT)
         clients = await store.clients.forget(connection, older=CALLERS_KEPT)
     return messages + batches + answers + replicas + clients

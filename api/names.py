@@ -17,7 +17,7 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=200,
         pattern=r"^[!-~]+$",
-        description="The same key again is the same order: it has one effect.",
+        description="The same key within 24 hours is the same order: it has one effect.",
     ),
 ]
 

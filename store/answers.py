@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crossfade.errors import KeyReused
@@ -10,11 +10,18 @@ from store import control
 from store.documents import Document
 from store.tables import first_answers
 
+KEPT = timedelta(hours=24)
+"""How long a key means the same order: a stop under one of last week is a new one."""
+
 
 async def find(connection: AsyncConnection, *, environment: str, key: str, digest: str) -> Document | None:
-    """Gives the answer that this key has had; orders with a key queue up. Raises KeyReused for another digest."""
+    """Gives the answer that this key has had; orders with a key queue up. Raises KeyReused for another digest.
+
+    One that is older than `KEPT` is none.
+    """
     await control.lock(connection, environment)
     mine = (first_answers.c.environment == environment, first_answers.c.key == key)
+    await connection.execute(delete(first_answers).where(*mine, _is_old()))
     row = (await connection.execute(select(first_answers).where(*mine))).one_or_none()
     if row is None:
         return None
@@ -30,7 +37,10 @@ async def keep(connection: AsyncConnection, *, environment: str, key: str, diges
     await connection.execute(insert(first_answers).values(values))
 
 
-async def forget(connection: AsyncConnection, *, older: timedelta) -> int:
-    """Forgets answers of that age, and gives how many; their keys are free."""
-    statement = delete(first_answers).where(first_answers.c.answered_at < func.clock_timestamp() - older)
-    return (await connection.execute(statement)).rowcount
+async def forget(connection: AsyncConnection) -> int:
+    """Forgets what nobody can ask for any more, and gives how many."""
+    return (await connection.execute(delete(first_answers).where(_is_old()))).rowcount
+
+
+def _is_old() -> ColumnElement[bool]:
+    return first_answers.c.answered_at < func.clock_timestamp() - KEPT

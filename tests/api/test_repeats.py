@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from store import audit, migrations
@@ -48,10 +49,28 @@ async def test_an_order_that_is_sent_twice_has_one_effect_and_one_answer(
     assert before == after
 
 
+async def test_a_key_of_yesterday_does_not_keep_a_stop_from_stopping(
+    admin: httpx.AsyncClient, engine: AsyncEngine, environment: str
+) -> None:
+    key = {"Idempotency-Key": "stop"}
+    old = await admin.post(f"{API}/emergency-stop", headers=key)
+    await admin.post(f"{API}/emergency-stop/release", json={"reason": "over"})
+    await admin.put(f"{API}/feature-flags/search", json={"enabled": True, "rolloutPercentage": 30})
+    async with engine.begin() as connection:
+        await connection.execute(text("update first_answers set answered_at = answered_at - interval '24.1 hours'"))
+
+    new = await admin.post(f"{API}/emergency-stop", headers=key)
+
+    assert (old.status_code, old.json()["flags"], new.status_code, new.json()["flags"]) == (200, [], 200, ["search"])
+    async with engine.begin() as connection:
+        mine = text("select count(*) from first_answers where environment = :environment")
+        assert (await connection.execute(mine, {"environment": environment})).scalar_one() == 1
+
+
 async def test_a_migration_that_is_started_twice_by_one_key_is_one(
     admin: httpx.AsyncClient, engine: AsyncEngine, environment: str
 ) -> None:
-    text = (
+    plan = (
         "apiVersion: crossfade/v1\nkind: MigrationPlan\n"
         "metadata: {name: one, owner: tests, description: One component}\n"
         f"environment: {environment}\n"
@@ -60,8 +79,8 @@ async def test_a_migration_that_is_started_twice_by_one_key_is_one(
         "phases: [{name: only, components: [{name: search}]}]\n"
     )
     key = {"Idempotency-Key": "4711"}
-    first, again = [await admin.post(f"{API}/migrations", json={"plan": text}, headers=key) for _ in range(2)]
-    without = await admin.post(f"{API}/migrations", json={"plan": text})
+    first, again = [await admin.post(f"{API}/migrations", json={"plan": plan}, headers=key) for _ in range(2)]
+    without = await admin.post(f"{API}/migrations", json={"plan": plan})
     async with engine.begin() as connection:
         found = await migrations.list(connection, environment=environment)
 

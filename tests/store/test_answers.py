@@ -4,7 +4,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from activities.upkeep import ANSWERS_KEPT
 from crossfade.errors import KeyReused
 from store import answers
 from tests.builders import ENVIRONMENT
@@ -23,7 +22,7 @@ async def test_a_key_has_the_answer_that_it_has_had_and_no_other_order(connectio
 async def test_an_answer_is_forgotten_after_a_day(connection: AsyncConnection) -> None:
     await answers.keep(connection, **MINE, answer={"epoch": 7})
     await connection.execute(text("update first_answers set answered_at = answered_at - interval '23 hours'"))
-    assert await answers.forget(connection, older=ANSWERS_KEPT) == 0
+    assert await answers.forget(connection) == 0
     await connection.execute(text("update first_answers set answered_at = answered_at - interval '2 hours'"))
-    assert await answers.forget(connection, older=ANSWERS_KEPT) == 1
+    assert await answers.forget(connection) == 1
     assert await answers.find(connection, **MINE) is None
