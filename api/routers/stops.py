@@ -95,12 +95,6 @@ async def emergency_stop(
     return {**recorded, **_proof_shown(proof), "milliseconds": round((time.monotonic() - began) * 1000, 1)}
 
 
-@router.post(
-    "/emergency-stop/release",
-    summary="Release the stop",
-    responses=documented({409}),
-    openapi_extra=needs(Access.ADMINISTER),
-)
 async def release(body: ReleaseBody, the: The, by: By, key: IdempotencyKey = None) -> dict[str, object]:
     """End the stop of the environment: migrations may start and flags may rise again.
 
@@ -109,6 +103,17 @@ async def release(body: ReleaseBody, the: The, by: By, key: IdempotencyKey = Non
     """
     async with the.database.transaction() as connection:
         return await once(connection, by, "emergency-stop/release", key, body, lambda: _release(connection, by, body))
+
+
+router.add_api_route(
+    "/emergency-stop/release",
+    release,
+    methods=["POST"],
+    summary="Release the stop",
+    responses=documented({409}),
+    openapi_extra=needs(Access.ADMINISTER),
+    route_class_override=Route,
+)
 
 
 async def _stop(connection: AsyncConnection, by: Caller, order: StopBody) -> Document:

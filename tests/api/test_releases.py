@@ -1,6 +1,7 @@
 """A stop of the environment stays in force, and its release."""
 
 import asyncio
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -9,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.auth import SCOPES, Scope
 from api.route import SCOPE_KEY
+from api.settings import Settings
 from local.errors import StopInForce
 from local.rest import Rest
-from tests.api.conftest import ADMIN
+from tests.api.conftest import ADMIN, calling, running
 from tests.builders import completed_run, started_migration
 
 API = "/api/migration"
@@ -106,6 +108,18 @@ def test_only_an_administrator_may_release(app: FastAPI) -> None:
 
     assert [role for role, scopes in SCOPES.items() if scope in scopes] == ["admin"]
     assert scope == Scope.ADMINISTER
+
+
+async def test_a_release_that_finds_postgres_away_says_nothing_of_a_stop(settings: Settings) -> None:
+    async with (
+        running(replace(settings, database_url="postgresql://nobody@127.0.0.1:1/nowhere")) as app,
+        calling(app, ADMIN, repeats=0) as admin,
+    ):
+        refused = await admin.post(RELEASE, json={"reason": "over"})
+
+    assert (refused.status_code, refused.json()["type"]) == (503, "urn:crossfade:problem:database-unavailable")
+    assert "legacyBy" not in refused.json()
+    assert "stop" not in refused.json()["detail"]
 
 
 @pytest.mark.usefixtures("stopped")
