@@ -239,6 +239,22 @@ async def test_postgres_that_goes_away_before_the_proof_is_503_and_a_repeat_prov
     assert (proven.status_code, proven.json()["epoch"]) == (200, unproven.json()["epoch"])
 
 
+@pytest.mark.usefixtures("live", "done")
+async def test_a_stop_that_takes_long_is_recorded_as_long_as_postgres_answers(settings: Settings, proxy: Proxy) -> None:
+    proxy.delay = 0.014  # there and back, eighty times in a stop: two seconds
+    async with (
+        running(replace(settings, database_url=proxy.database_url)) as app,
+        calling(app, ADMIN, repeats=0) as admin,
+        asyncio.timeout(PATIENCE),
+    ):
+        await admin.get("/api/migration/feature-flags")
+        proxy.mode = "delay"
+        while (stopped := await admin.post(STOP)).status_code == 503:
+            continue
+
+    assert (stopped.status_code, stopped.json()["flags"]) == (200, ["done", "live"])
+
+
 async def is_stopped(engine: AsyncEngine, environment: str) -> bool:
     async with engine.begin() as connection:
         query = text("select stopped_at is not null from control where environment = :environment")
