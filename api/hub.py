@@ -22,10 +22,14 @@ from crossfade.system_health import Signs, health
 
 TICK_SECONDS = 1.0
 RING = 60
+RING_BYTES = 4 * 2**20
+"""What a channel keeps for those who come back: so many events, and no more bytes than this but for the last one."""
 MOST_CHANNELS = 64
 DEFECT = "The dashboard could not be read; the log of the server says why."
 
 Read = Callable[[], Awaitable[Document]]
+
+_DATA, _END = b"\ndata: ", b"\n\n"
 
 log = logging.getLogger(__name__)
 
@@ -36,16 +40,19 @@ class Event:
 
     Attributes:
         id: `<boot>-<n>`, unique over all processes and views.
-        body: The JSON.
-        encoded: The same as a server-sent event.
+        encoded: The JSON as a server-sent event.
         problem: Why it is not new: the state is the last good one, and its health says what is wrong.
     """
 
     id: str
     tick: int
-    body: bytes
     encoded: bytes
     problem: Problem | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The JSON."""
+        return self.encoded.partition(_DATA)[2].removesuffix(_END)
 
 
 class Channel:
@@ -106,7 +113,12 @@ class Channel:
         if self._good is None:
             raise Refused(problem or plain(500))
         document = self._good if problem is None else {**self._good, "systemHealth": _why(problem)}
-        self._ring.append(_event(self._next_id(), tick, document, problem))
+        self._keep(_event(self._next_id(), tick, document, problem))
+
+    def _keep(self, event: Event) -> None:
+        self._ring.append(event)
+        while len(self._ring) > 1 and sum(len(kept.encoded) for kept in self._ring) > RING_BYTES:
+            self._ring.popleft()
 
     def _passed(self, task: asyncio.Task[None]) -> None:
         self._pass = None
@@ -175,5 +187,5 @@ def _why(problem: Problem) -> Document:
 
 
 def _event(identity: str, tick: int, document: Document, problem: Problem | None) -> Event:
-    body = msgspec.json.encode(document)
-    return Event(identity, tick, body, b"id: %b\nevent: dashboard\ndata: %b\n\n" % (identity.encode(), body), problem)
+    encoded = b"id: %b\nevent: dashboard%b%b%b" % (identity.encode(), _DATA, msgspec.json.encode(document), _END)
+    return Event(identity, tick, encoded, problem)

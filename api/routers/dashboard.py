@@ -98,9 +98,9 @@ async def stream_dashboard(
 ) -> Response:
     """The answer of `GET dashboard` as an event `dashboard` at once and each `interval`, changed or not.
 
-    Who comes back with the id of an event gets those that were missed, up to 60; where it is not known any more, the
-    state alone. While Postgres is away the events repeat the last state with its `generatedAt`, and `systemHealth` says
-    so. An event `problem` says that the token is not valid any more, and ends the stream.
+    Who comes back with the id of an event gets those that were missed, up to 60 or 4 MiB; where it is not known any
+    more, the state alone. While Postgres is away the events repeat the last state with its `generatedAt`, and
+    `systemHealth` says so. An event `problem` says that the token is not valid any more, and ends the stream.
     """
     await the.hub.latest(view)
     token = bearer(request.headers.get("authorization", ""))

@@ -1,6 +1,7 @@
 """The stream of the dashboard over a real server: what each viewer gets, and what it costs."""
 
 import asyncio
+import json
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sse_starlette import EventSourceResponse
 
 from api.dashboard import Dashboard, View
-from api.hub import RING, Channel, Hub
+from api.dashboard_view import Document
+from api.hub import RING, RING_BYTES, Channel, Hub
 from api.routers import dashboard
 from api.services import Services
 from api.stream import Viewer, events
@@ -163,6 +165,19 @@ async def test_an_id_that_is_not_known_gets_one_state(fast: tuple[Hub, Channel],
     await stream.aclose()  # type: ignore[attr-defined]  # it is a generator
 
     assert now not in {one.id for one in old}
+
+
+async def test_large_states_are_kept_up_to_so_many_bytes() -> None:
+    async def read() -> Document:
+        return {"components": "c" * (RING_BYTES // 6)}
+
+    numbers = count(1)
+    channel = Channel(read, lambda: f"boot-{next(numbers)}")
+    events = [await channel.at(tick) for tick in range(RING)]
+
+    assert channel.after(events[-5].id) == events[-4:]
+    assert channel.after(events[-6].id) == ()
+    assert json.loads(events[-1].body) == await read()
 
 
 async def test_after_a_gap_that_is_too_large_there_is_nothing_to_replay() -> None:
