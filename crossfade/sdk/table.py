@@ -42,7 +42,7 @@ class Table:
 
 
 def build(snapshot: Snapshot, *, source: str, validity: Validity, previous: Table) -> Table:
-    """The table of a snapshot; a flag that cannot be read keeps its previous definition."""
+    """The table of a snapshot; a flag that cannot be read keeps its previous definition, or is legacy if stopped."""
     entries = dict(_entries(snapshot, validity, previous.entries))
     return Table(
         environment=snapshot.environment,
@@ -70,8 +70,15 @@ def _entries(snapshot: Snapshot, validity: Validity, previous: Mapping[str, Entr
             entry = before if before is not None and before.flag == flag else _entry(flag, validity)
         except Exception as error:  # noqa: BLE001 - the others are taken whatever is wrong with one: a stop may be among them
             log.warning("flag %r keeps its previous definition: %s", name, error)
+            # Unless it was stopped: this client is about to confirm that it obeys.
+            if before is not None and _is_stopped(definition):
+                entry = _legacy(before, Reason.DISABLED)
         if entry is not None:
             yield entry.flag.name, entry
+
+
+def _is_stopped(definition: object) -> bool:
+    return isinstance(definition, Mapping) and (definition.get("enabled") is False or definition.get("ceiling") == 0)
 
 
 def _entry(flag: Flag, validity: Validity) -> Entry:

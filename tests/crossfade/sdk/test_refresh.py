@@ -77,6 +77,22 @@ def test_a_bad_flag_keeps_its_previous_definition_and_spoils_no_other(server: Pr
     assert client.evaluate("new", {}).reason is Reason.FLAG_NOT_FOUND
 
 
+@pytest.mark.parametrize("end", [{"enabled": False}, {"ceiling": 0}])
+def test_a_bad_flag_that_was_stopped_is_stopped_before_that_is_confirmed(
+    server: ProtocolServer, start: Start, end: dict[str, object]
+) -> None:
+    server.publish(DONE, flag("two", 0))
+    client = start()
+    assert client.is_enabled("done", {})
+    with server.changed:
+        bad = {**to_definition(DONE), "overrides": {"u-1": "a side that came later"}, **end}
+        server.definitions = [bad, to_definition(flag("two", 100, revision=2))]
+        server.revision += 1
+    until(lambda: client.is_enabled("two", {}))
+    assert not client.is_enabled("done", {})
+    assert client.evaluate("done", {}).reason is Reason.DISABLED
+
+
 def test_a_number_beyond_every_float_in_one_flag_holds_up_no_stop(server: ProtocolServer, start: Start) -> None:
     server.publish(DONE)
     client = start()
