@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from sqlalchemy import text
+
 from api.problems import Problem, Refused
 from store.engine import AsyncConnection, AsyncEngine
 
@@ -22,14 +24,24 @@ class Database:
         self.engine = engine
 
     @asynccontextmanager
-    async def transaction(self, seconds: float = TRANSACTION_SECONDS) -> AsyncIterator[AsyncConnection]:
+    async def transaction(
+        self, seconds: float = TRANSACTION_SECONDS, *, answer: float | None = None
+    ) -> AsyncIterator[AsyncConnection]:
         """A transaction that commits at the end of the block and rolls back on any error.
+
+        Args:
+            seconds: How long it may take.
+            answer: How many of these seconds Postgres has to say anything at all, where that is less.
 
         Raises:
             Refused: 503, Postgres does not answer.
         """
+        end = asyncio.get_running_loop().time() + seconds
         try:
-            async with asyncio.timeout(seconds), self.engine.begin() as connection:
+            async with asyncio.timeout(answer or seconds) as limit, self.engine.begin() as connection:
+                if answer is not None:
+                    await connection.execute(text("select 1"))
+                    limit.reschedule(end)
                 yield connection
         except Exception as error:
             # The edge to the driver: it raises a dozen unrelated classes when Postgres goes away.

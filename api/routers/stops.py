@@ -1,6 +1,5 @@
 """The emergency stop with its proof, and its release."""
 
-import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -23,7 +22,7 @@ from api.repeats import once
 from api.route import Route, needs
 from api.services import By, The
 from api.shown import shown
-from store import control, flags, releases, stops
+from store import flags, releases, stops
 from store.documents import Document
 from store.engine import AsyncConnection
 
@@ -89,10 +88,7 @@ async def emergency_stop(
     """
     order = body or StopBody()
     began = time.monotonic()
-    async with the.database.transaction(RECORD_SECONDS) as connection:
-        # Asked first, so that a Postgres that is away is told apart from a stop that has much to do.
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await control.get(connection, by.environment)
+    async with the.database.transaction(RECORD_SECONDS, answer=ANSWER_SECONDS) as connection:
         recorded = await once(connection, by, "emergency-stop", key, order, lambda: _stop(connection, by, order))
         if key is not None:
             await _require_obeyed(connection, by, recorded)
