@@ -4,10 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy import text
-
 from api.problems import Problem, Refused
-from store.engine import AsyncConnection, AsyncEngine
+from store.engine import AsyncConnection, AsyncEngine, greet
 
 TRANSACTION_SECONDS = 5.0
 # Classes of SQLSTATE: connection, authorization, no such database, insufficient resources, operator intervention
@@ -40,7 +38,7 @@ class Database:
         try:
             async with asyncio.timeout(answer or seconds) as limit, self.engine.begin() as connection:
                 if answer is not None:
-                    await connection.execute(text("select 1"))
+                    await greet(connection)
                     limit.reschedule(end)
                 yield connection
         except Exception as error:

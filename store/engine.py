@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import asyncpg
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -21,6 +21,7 @@ __all__ = [  # the floors above name the types of the engine without knowing SQL
     "AsyncEngine",
     "create_engine",
     "database_url",
+    "greet",
     "listen",
     "normalise",
     "subscription",
@@ -81,6 +82,11 @@ def abandon(connection: DBAPIConnection, _: object, error: object) -> None:
     """Cuts a connection whose caller waits no longer: SQLAlchemy would wait two seconds for the server's goodbye."""
     del error
     getattr(connection, "driver_connection", connection).terminate()
+
+
+async def greet(connection: AsyncConnection) -> None:
+    """Waits until Postgres says anything at all."""
+    await connection.execute(text("select 1"))
 
 
 async def listen(url: str, *, channel: str = FLAGS_CHANNEL, retry_seconds: float = 0.25) -> AsyncGenerator[str, None]:
