@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crossfade.errors import ComponentIsLive, Fenced, MigrationIsLive, Retired, UnknownMigration
 from crossfade.plan.resolved import Plan
-from crossfade.states import ComponentStatus, MigrationStatus
+from crossfade.states import ComponentStatus, MigrationStatus, RollbackState
 from store import audit, components, control, outbox, phases, retirements, run_rows
 from store.components import Component
 from store.documents import Document, adapter, to_document
 from store.identifiers import uuid7
-from store.tables import feature_flags, migration_components, migrations, runs
+from store.tables import feature_flags, migration_components, migrations, rollback_events, runs
 
 LIVE = tuple(status.value for status in MigrationStatus if status.is_live)
 
@@ -149,15 +149,20 @@ async def find_all(
 
 
 async def refuse_live(connection: AsyncConnection, plan: Plan) -> None:
-    """Raises MigrationIsLive, or ComponentIsLive where a component has a live run of another migration."""
+    """Raises MigrationIsLive, or ComponentIsLive where a component has a live run, or its flag is on its way back."""
     for migration in await live(connection, plan.environment):
         if migration.name == plan.name:
             raise MigrationIsLive(str(migration.id))
     names = [component.name for phase in plan.phases for component in phase.components]
-    mine = (runs.c.environment == plan.environment, runs.c.component.in_(names))
-    query = select(runs.c.component).where(*mine, runs.c.state.in_(run_rows.LIVE)).order_by(runs.c.component)
-    if (name := (await connection.execute(query.limit(1))).scalar_one_or_none()) is not None:
-        raise ComponentIsLive(name)
+    of_a_flag_set_by_hand = rollback_events.c.run_id.is_(None)
+    for table, is_live in (
+        (runs, runs.c.state.in_(run_rows.LIVE)),
+        (rollback_events, of_a_flag_set_by_hand & (rollback_events.c.state == RollbackState.RUNNING.value)),
+    ):
+        mine = (table.c.environment == plan.environment, table.c.component.in_(names))
+        query = select(table.c.component).where(*mine, is_live).order_by(table.c.component).limit(1)
+        if (name := (await connection.execute(query)).scalar_one_or_none()) is not None:
+            raise ComponentIsLive(name)
 
 
 async def refuse_retired(connection: AsyncConnection, plan: Plan, finished: dict[str, UUID]) -> None:

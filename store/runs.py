@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from crossfade.errors import ComponentIsLive, Stopped, UnknownRun
 from crossfade.flags import Flag, to_definition
 from crossfade.plan.resolved import ComponentPlan
-from crossfade.states import MigrationStatus, RunState
+from crossfade.states import MigrationStatus, RollbackState, RunState
 from store import audit, components, control, documents, flags, retirements, run_rows
 from store.documents import Document, to_document
 from store.identifiers import uuid7
@@ -52,7 +52,7 @@ async def begin(
 ) -> Run:
     """Begins a run in a new epoch, with its flag reset to 0 % as the plan says.
 
-    Raises ComponentIsLive (its detail is the id of the live run), Retired, Stopped where a stop is in force or has
+    Raises ComponentIsLive (its detail is the id of what is live), Retired, Stopped where a stop is in force or has
     ended the migration.
     """
     await control.lock(connection, environment)
@@ -155,12 +155,23 @@ async def refuse_ended(connection: AsyncConnection, migration_id: UUID | None) -
 
 
 async def refuse_live(connection: AsyncConnection, *, environment: str, component: str) -> None:
-    """Raises ComponentIsLive where the component has a live run."""
+    """Raises ComponentIsLive where the component has a live run, or a flag set by hand is on its way back.
+
+    Its detail is the id of the run, or of the rollback.
+    """
     query = select(runs.c.id).where(
         runs.c.environment == environment, runs.c.component == component, runs.c.state.in_(run_rows.LIVE)
     )
     if (run_id := (await connection.execute(query)).scalar_one_or_none()) is not None:
         raise ComponentIsLive(str(run_id))
+    rollback = select(rollback_events.c.id).where(
+        rollback_events.c.environment == environment,
+        rollback_events.c.component == component,
+        rollback_events.c.run_id.is_(None),
+        rollback_events.c.state == RollbackState.RUNNING.value,
+    )
+    if (rollback_id := (await connection.execute(rollback.limit(1))).scalar_one_or_none()) is not None:
+        raise ComponentIsLive(str(rollback_id))
 
 
 async def next_attempt(connection: AsyncConnection, *, environment: str, component: str) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,9 @@ import local.postgres
 import local.temporal
 from local.home import remove
 from store.engine import create_engine
+
+# A shell without job control lets what is in its background ignore Ctrl-C, and processes of the tests would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 # A test may lose its database at a power cut.

@@ -222,6 +222,8 @@ class Migration:
         self.version += 1
 
     async def _end(self, loaded: LoadedMigration) -> MigrationStatus:
+        if self.stop is None and workflow.patched("stop-while-ending"):
+            await workflow.wait_condition(lambda: not self.running or self.stop is not None)
         if self.stop is not None:
             await self._stop()
         await workflow.wait_condition(lambda: not self.running)

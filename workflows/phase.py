@@ -221,18 +221,29 @@ class Phase(PhaseOrders):
         if self.aborted is not None and self.stop is None:
             for name in list(self.ramps):
                 await self._abort(name, self.aborted)
+            if workflow.patched("stop-while-ending"):
+                await self._ended_or_stopped()
         await workflow.wait_condition(lambda: not self.ramps)
         if self.stop is not None:
             return await self._to(PhaseStatus.FAILED, f"emergency stop: {self.stop.reason}")
         return await self._to(PhaseStatus.ABORTED, self.aborted.reason if self.aborted else "")
 
+    async def _ended_or_stopped(self) -> None:
+        """Wait for the rollouts of an abort; a stop may come meanwhile."""
+        await workflow.wait_condition(lambda: not self.ramps or self.stop is not None)
+        if self.stop is not None and self.stop.level is None:
+            await self._stop(self.stop)
+
     async def _abort(self, component: str, order: Control) -> None:
-        """Roll a component back; one that has not begun yet is told to, as soon as it has."""
+        """Roll a component back, and tell its rollout: what was taken back may be the run before one that begins."""
+        must_tell = workflow.patched("abort-tells-the-rollout")
         try:
             await self._roll_back(component, RollbackTrigger.ABORT, order)
         except ActivityError as error:
             if refusal(error) is None:
                 raise
+            must_tell = True
+        if must_tell:
             await signal(rollout_id(self.order.environment, component), "roll_back", _back(order))
 
     async def _stop(self, order: Control) -> None:

@@ -121,6 +121,11 @@ async def test_a_flag_set_by_hand_can_be_rolled_back(connection: AsyncConnection
     assert (await flag_of(connection)).served_percentage == 0
     assert (await roll_back(connection)).id == rollback.id
     assert [each.name for each in await outbox.take(connection)] == ["Rollback"]
+    with pytest.raises(ComponentIsLive, match="search"):
+        await started_migration(connection)
+    with pytest.raises(ComponentIsLive, match=str(rollback.id)):
+        await begun_run(connection)
+    await finish(connection, rollback)
     assert (await begun_run(connection)).attempt == 2
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from crossfade.plan.resolved import ComponentPlan, OnComponentRollback, Policy
+from crossfade.plan.resolved import ComponentPlan, OnComponentRollback, PhasePlan, Policy
 from crossfade.states import ComponentStatus, MigrationStatus, PhaseStatus, RollbackTrigger, RunState
 from tests.workflows.plans import APPROVAL, LONG, SHADOW, component, steps
 from tests.workflows.stage import Stage
@@ -110,6 +110,20 @@ async def test_a_stop_from_temporal_reaches_completed_components_too(stage: Stag
     await stage.until_component(migration, "second-part", ComponentStatus.STOPPED)
     assert not (await stage.flag("first-part")).enabled
     assert await stage.run_state("second-part") in {RunState.STOPPING, RunState.STOPPED}
+
+
+async def test_a_stop_from_temporal_reaches_a_phase_that_goes_on_beside_a_lost_one(stage: Stage) -> None:
+    long = steps(10, 100, hold=LONG)
+    phases = [PhasePlan(name=name, components=(component(name, ramp=long),)) for name in ("lost", "left")]
+    migration = await stage.start(*phases)
+    await stage.until_percentage("lost", 10)
+    await stage.until_percentage("left", 10)
+    await stage.phase("lost").cancel()
+    await stage.until_phase(migration, "lost", PhaseStatus.ABORTED)
+    await stage.migration().signal("emergency_stop", Control(actor="ann", reason="fire"))
+    await stage.until_percentage("left", 0)
+    await stage.until_status(migration, MigrationStatus.FAILED)
+    await stage.until_component(migration, "left", ComponentStatus.STOPPED)
 
 
 async def test_a_completed_component_rolls_back_by_hand(stage: Stage) -> None:
