@@ -21,7 +21,7 @@ import local.temporal
 from local.home import remove
 from store.engine import create_engine
 
-# A shell without job control lets what is in its background ignore Ctrl-C, and processes of the tests would inherit that.
+# A shell without job control lets what is in its background ignore Ctrl-C; processes of the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
