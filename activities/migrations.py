@@ -7,6 +7,7 @@ from uuid import UUID
 from temporalio import activity
 
 import store.components
+import store.control
 import store.migrations
 import store.phases
 import store.retirements
@@ -216,6 +217,7 @@ class MigrationActivities:
     async def stop(self, order: Stop) -> None:
         """Stop in Postgres; a migration that is stopped already stays as it is."""
         async with self.engine.begin() as connection:
+            await store.control.lock(connection, order.environment)
             migration = await store.migrations.get(connection, UUID(order.migration_id))
             if migration.status.is_live:
                 await store.stops.stop(

@@ -16,6 +16,8 @@ from store.tables import outbox
 
 Kind = Literal["start", "signal"]
 LONGEST_BACKOFF = timedelta(seconds=10)
+PAUSING = ("pause", "hold", "resume")
+"""Signals of which the last word counts: among those of one workflow, none passes by another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,17 +90,29 @@ async def withdraw(connection: AsyncConnection, *, workflow_ids: Sequence[str], 
 async def take(connection: AsyncConnection, *, limit: int = 20) -> tuple[Message, ...]:
     """Locks messages to deliver, oldest first; deliver and mark them before the transaction ends.
 
-    A workflow's messages keep their order: one waits for an earlier one until that has failed once, and for its
-    start in any case.
+    A workflow's messages keep their order: one waits for an earlier one until that has failed once, for its start in
+    any case; and `PAUSING` ones for each other, without holding up the rest once the first of them has failed.
     """
-    earlier = outbox.alias("earlier")
+    earlier, tried = outbox.alias("earlier"), outbox.alias("tried")
+    both_earlier = tried.c.name.in_(PAUSING) & earlier.c.name.in_(PAUSING)
+    has_failed = (
+        select(tried.c.id)
+        .where(
+            tried.c.workflow_id == earlier.c.workflow_id,
+            tried.c.delivered_at.is_(None),
+            tried.c.attempts > 0,
+            (tried.c.id == earlier.c.id) | both_earlier,
+        )
+        .exists()
+    )
+    both = earlier.c.name.in_(PAUSING) & outbox.c.name.in_(PAUSING)
     blocked = (
         select(earlier.c.id)
         .where(
             earlier.c.workflow_id == outbox.c.workflow_id,
             earlier.c.id < outbox.c.id,
             earlier.c.delivered_at.is_(None),
-            (earlier.c.attempts == 0) | (earlier.c.kind == "start"),
+            (earlier.c.kind == "start") | both | ~has_failed,
         )
         .exists()
     )

@@ -133,10 +133,10 @@ async def find_target(connection: AsyncConnection, *, environment: str, componen
         raise NothingToRollBack(component)
     if run is not None and run.state in MOVABLE:
         return Target(run, flag, None)
+    if run is not None and (run.state.is_live or run_id is not None):  # what was served since it ended is not the run's
+        return Target(run, flag, await of_run(connection, run_id=run.id))
     mine = (rollback_events.c.environment == environment, rollback_events.c.component == component)
     existing = await rollback_rows.find(connection, *mine)
-    if run is not None and run.state.is_live:
-        return Target(run, flag, existing)
     if flag.served_percentage:
         is_running = existing is not None and existing.run_id is None and existing.state is RollbackState.RUNNING
         return Target(None, flag, existing if is_running else None)

@@ -21,7 +21,7 @@ from activities.rollouts import ACTOR as OWN
 from crossfade.errors import CrossfadeError
 from crossfade.states import MigrationStatus, RollbackTrigger
 from store.engine import AsyncEngine
-from store.reconciliation import Migration, Rows
+from store.reconciliation import Migration, Rows, Turn
 from store.run_rows import ADVANCING, Run
 from workflows import executions
 from workflows.executions import Execution, Unreachable, answering
@@ -76,13 +76,12 @@ async def reconcile(
     while not stop.is_set():
         try:
             async with store.reconciliation.lead(engine, environment) as turn:
-                reconciler = Reconciler(engine, client, environment, task_queue=task_queue, pace=pace)
                 if turn is not None:
                     log.info("looks after %s", environment)
-                while turn is not None and not stop.is_set():
-                    await turn.keep()
-                    await reconciler.look()
-                    await _pause(stop, pace.look)
+                    reconciler = Reconciler(engine, client, environment, turn, task_queue=task_queue, pace=pace)
+                    while not stop.is_set():
+                        await reconciler.look()
+                        await _pause(stop, pace.look)
         except Exception as error:  # noqa: BLE001 - a process edge: it must outlive everything that it depends on
             log.warning("nobody here looks after %s for now: %s: %s", environment, type(error).__name__, error)
         await _pause(stop, pace.look)
@@ -92,14 +91,18 @@ class Reconciler:
     """The looks at one environment, and what they have found so far."""
 
     def __init__(
-        self, engine: AsyncEngine, client: Client, environment: str, *, task_queue: str, pace: Pace = PACE
+        self, engine: AsyncEngine, client: Client, environment: str, turn: Turn, *, task_queue: str, pace: Pace = PACE
     ) -> None:
-        self.engine, self.client, self.pace = engine, client, pace
+        self.engine, self.client, self.turn, self.pace = engine, client, turn, pace
         self.environment, self.task_queue = environment, task_queue
         self.suspects = Suspects()
 
     async def look(self) -> None:
-        """Compare both once, and put right what has been wrong for long enough."""
+        """Compare both once, and put right what has been wrong for long enough.
+
+        An error of the driver says that the turn is lost: what is still to be done is the next one's to find.
+        """
+        await self.turn.keep()
         try:
             async with asyncio.timeout(DEADLINE):
                 findings = await self.findings()
@@ -108,6 +111,7 @@ class Reconciler:
             log.warning("cannot compare now: %s", str(away) or "no answer in time")
             return
         for finding in self.suspects.due(findings, asyncio.get_running_loop().time()):
+            await self.turn.keep()
             await self._put_right(finding)
 
     async def findings(self) -> list[Finding]:

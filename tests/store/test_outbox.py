@@ -61,6 +61,16 @@ async def test_a_failed_message_comes_again_later_and_does_not_hold_up_the_next(
     assert (again.name, again.attempts) == ("poison", 1)
 
 
+async def test_of_pausing_and_going_on_the_last_word_is_delivered_last(connection: AsyncConnection) -> None:
+    for name in ("resume", "hold", "pause", "emergency_stop"):
+        await enqueue(connection, name)
+    (message,) = await outbox.take(connection)
+    await outbox.failed(connection, message.id, error="no answer")
+    assert await deliver_all(connection) == ["emergency_stop"]
+    await connection.execute(text("update outbox set available_at = now() - interval '1 second'"))
+    assert await deliver_all(connection) == ["resume", "hold", "pause"]
+
+
 async def test_a_signal_waits_for_the_start_of_its_workflow(connection: AsyncConnection) -> None:
     await enqueue(connection, "Migration", kind="start")
     await enqueue(connection, "emergency_stop")

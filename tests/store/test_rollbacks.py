@@ -147,6 +147,18 @@ async def test_an_automatic_rollback_of_an_older_run_is_fenced(connection: Async
     assert (await flag_of(connection)).served_percentage == 10
 
 
+async def test_a_late_rollback_of_a_run_that_is_over_leaves_what_was_set_by_hand_since(
+    connection: AsyncConnection,
+) -> None:
+    run = await served_run(connection)
+    own = await roll_back(connection, run_id=run.id)
+    await finish(connection, own)
+    await put(connection, Change(percentage=Decimal(40)))
+    late = await roll_back(connection, run_id=run.id)
+    assert (late.id, late.created) == (own.id, False)
+    assert (await flag_of(connection)).served_percentage == 40
+
+
 async def test_a_late_step_after_a_rollback_is_fenced(connection: AsyncConnection) -> None:
     run = await served_run(connection)
     await roll_back(connection)

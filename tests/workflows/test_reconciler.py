@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from temporalio.client import WorkflowExecutionStatus
 
 import local.temporal
@@ -14,11 +15,13 @@ import store.migrations
 import store.rollbacks
 from crossfade.states import ComponentStatus, MigrationStatus, PhaseStatus, RollbackState, RollbackTrigger, RunState
 from local.home import remove
+from store.reconciliation import Turn
 from tests.local.folders import short_folder
-from tests.workflows.company import company_at, reconciled, stage_of
+from tests.workflows.company import TASK_QUEUE, company_at, reconciled, stage_of
 from tests.workflows.plans import LONG, component, steps
 from tests.workflows.stage import Stage
 from workflows.messages import ComponentControl, Control, ValidationInput, monitor_id
+from workflows.reconciler import Pace, Reconciler
 from workflows.story import attributes
 
 HOLDING = component("search", ramp=steps(10, 100, hold=LONG))
@@ -56,6 +59,33 @@ async def test_a_rollout_that_is_terminated_in_temporal_is_made_safe(stage: Stag
     await stage.until_phase(migration, "first", PhaseStatus.PAUSED)
     assert ("rollback.begin", "reconciler", rollback.reason) in await stage.audited()
     assert await stage.status(migration) is MigrationStatus.RUNNING
+
+
+async def test_whoever_has_lost_its_turn_does_nothing_any_more(stage: Stage) -> None:
+    await stage.start_one(HOLDING)
+    await stage.until_percentage("search", 10)
+    await stage.rollout("search").terminate()
+
+    class LostInALook(Turn):
+        looks = 0
+
+        async def keep(self) -> None:
+            self.looks += 1
+            if self.looks == 2:
+                async with stage.engine.connect() as other:
+                    await other.execute(text("select pg_terminate_backend(:pid, 10000)"), {"pid": pid})
+            await super().keep()
+
+    async with stage.engine.connect() as connection:
+        pid = (await connection.execute(text("select pg_backend_pid()"))).scalar_one()
+        turn, at_once = LostInALook(connection), Pace(missing=0.0)
+        reconciler = Reconciler(
+            stage.engine, stage.client, stage.environment, turn, task_queue=TASK_QUEUE, pace=at_once
+        )
+        with pytest.raises(DBAPIError):
+            await reconciler.look()
+    assert turn.looks == 2
+    assert not await stage.rollbacks("search")
 
 
 async def test_without_the_reconciler_it_goes_on_serving_candidate(stage: Stage) -> None:
