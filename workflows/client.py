@@ -1,11 +1,14 @@
 """The one way to Temporal, shared by the API, the worker, the replayer and the tests."""
 
+import re
 from collections.abc import Mapping
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime
+
+HIGHEST_PORT = 65535
 
 
 async def connect(
@@ -21,10 +24,19 @@ async def connect(
     page calls this process.
 
     The address, namespace, TLS and API key come from Temporal's own profile file and `TEMPORAL_*` variables
-    (`temporalio.envconfig`), so that a cluster or Temporal Cloud needs no code.
+    (`temporalio.envconfig`), so that a cluster or Temporal Cloud needs no code. Raises ValueError for an address
+    that is not host:port, which a lazy client would say at each call only.
     """
     config = ClientConfig.load_client_connect_config(override_env_vars=dict(environ) if environ is not None else None)
-    config.setdefault("target_host", "127.0.0.1:7233")
+    require_address(config.setdefault("target_host", "127.0.0.1:7233"))
     return await Client.connect(
         **config, data_converter=pydantic_data_converter, lazy=lazy, runtime=runtime, identity=identity
     )
+
+
+def require_address(address: str) -> None:
+    """Raises ValueError unless this is host:port, as `127.0.0.1:7233` or `[::1]:7233`."""
+    host, _, port = address.rpartition(":")
+    is_port = port.isascii() and port.isdecimal() and 0 < int(port) <= HIGHEST_PORT
+    if not is_port or not re.fullmatch(r"[^\s/@]+", host):
+        raise ValueError("Temporal's address is not host:port: see TEMPORAL_ADDRESS, or the address of the profile")

@@ -137,10 +137,10 @@ async def send(client: httpx.AsyncClient, revision: int, acknowledged: set[str],
             wrong.append(answer.status_code)
 
 
-@pytest.mark.parametrize("variable", ["TEMPORAL_PROFILE", "TEMPORAL_TLS_SERVER_CA_CERT_PATH"])
+@pytest.mark.parametrize("variable", ["TEMPORAL_PROFILE", "TEMPORAL_TLS_SERVER_CA_CERT_PATH", "TEMPORAL_ADDRESS"])
 async def test_it_does_not_start_where_the_way_to_temporal_makes_no_sense(settings: Settings, variable: str) -> None:
     """It would serve without ever delivering an order."""
-    with pytest.raises((RuntimeError, FileNotFoundError)):
+    with pytest.raises((RuntimeError, FileNotFoundError, ValueError)):
         async with running(replace(settings, environ={variable: "/nowhere"})):
             pass
 
