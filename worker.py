@@ -56,6 +56,7 @@ RETRY_SECONDS = 1.0
 CALL_SECONDS = 5.0
 BESIDE_SECONDS = 2.0  # that relay, reconciler and upkeep get to end what they are at
 END_SECONDS = 8.0  # after which the process ends, whatever is left
+STALL_SECONDS = 30.0  # that a workflow's thread may have to wait for a busy machine: docs/decisions/0010
 
 
 def build(
@@ -70,7 +71,7 @@ def build(
     """Give the worker with every workflow and activity."""
     rollouts, migrations = RolloutActivities(engine), MigrationActivities(engine)
     rollbacks, validations = RollbackActivities(engine), ValidationActivities(engine, targets)
-    return Worker(
+    built = Worker(
         client,
         task_queue=task_queue,
         workflows=WORKFLOWS,
@@ -88,6 +89,20 @@ def build(
         graceful_shutdown_timeout=grace,
         interceptors=interceptors,
     )
+    endure_stalls(built)
+    return built
+
+
+def endure_stalls(built: Worker) -> None:
+    """Let no thread of a workflow be interrupted because the machine was busy for two seconds.
+
+    The SDK takes that for a deadlock, and the interruption can lose a task of the workflow, which that worker then
+    never finishes nor lets go. It has no public setting for the time.
+    """
+    part = built._workflow_worker  # noqa: SLF001
+    if part is None or part._deadlock_timeout_seconds is None:  # noqa: SLF001 - none: TEMPORAL_DEBUG
+        return
+    part._deadlock_timeout_seconds = STALL_SECONDS  # type: ignore[assignment] # noqa: SLF001
 
 
 def runner() -> SandboxedWorkflowRunner:
